@@ -1,0 +1,148 @@
+//! A decision in the making: keeps header, entries and notifications in step.
+
+use crate::commit::{Change, Commit};
+use crate::entry::{Entry, Event};
+use crate::header::{Header, Phase};
+use crate::id::{Seq, Timestamp};
+use crate::state::TaskState;
+
+/// What one input does to a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What it was before; `None` for a new task.
+    pub before: Option<Header>,
+    /// What it is from here on.
+    pub header: Header,
+    changes: Vec<Change>,
+}
+
+impl Decision {
+    /// Whether anything changes at all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.changes.is_empty() && self.before.as_ref() == Some(&self.header)
+    }
+
+    /// The entries to append, in order.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = (Seq, &Entry)> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Append { seq, entry, .. } => Some((*seq, entry)),
+            _ => None,
+        })
+    }
+
+    /// Everything that must be written, as one value.
+    #[must_use]
+    pub fn into_commit(self) -> Commit {
+        let partition = self.header.id.partition();
+        let epoch = self.header.epoch;
+        let mut changes = self.changes;
+        changes.push(Change::Header {
+            before: self.before.map(Box::new),
+            after: Box::new(self.header),
+        });
+        Commit::new(partition, epoch, changes)
+    }
+}
+
+pub(super) struct Draft {
+    pub(super) header: Header,
+    before: Option<Header>,
+    now: Timestamp,
+    changes: Vec<Change>,
+}
+
+impl Draft {
+    pub(super) fn of(header: &Header, now: Timestamp) -> Self {
+        Self {
+            header: header.clone(),
+            before: Some(header.clone()),
+            now,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(super) fn new_task(header: Header, now: Timestamp) -> Self {
+        Self {
+            header,
+            before: None,
+            now,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Appends `event` and lets the header follow. What clients are to see announces the task, and is
+    /// never the first thing they see of a task that still looks idle.
+    pub(super) fn record(&mut self, event: Event) -> Seq {
+        if event.is_visible() {
+            let looks_idle = self.header.state == TaskState::Submitted;
+            let ends = event.state().is_some_and(TaskState::is_terminal);
+            if looks_idle && !ends && event != Event::Working {
+                self.append(Event::Working);
+            }
+            self.header.announced = true;
+        }
+        self.append(event)
+    }
+
+    /// Appends the terminal `event`; nothing can follow.
+    pub(super) fn end(&mut self, event: Event) {
+        self.record(event);
+        self.header.phase = Phase::Ended;
+    }
+
+    /// Puts the task in line for a run.
+    pub(super) fn queue(&mut self) {
+        self.header.phase = Phase::Queued;
+        self.header.queued_at = self.now;
+    }
+
+    pub(super) fn finish(self) -> Decision {
+        Decision {
+            before: self.before,
+            header: self.header,
+            changes: self.changes,
+        }
+    }
+
+    fn append(&mut self, event: Event) -> Seq {
+        let seq = self.header.last.next();
+        self.header.last = seq;
+        if let Some(state) = event.state() {
+            self.header.state = state;
+            self.header.status_at = self.now;
+        }
+        let visible = event.is_visible();
+        self.changes.push(Change::Append {
+            task: self.header.id,
+            seq,
+            entry: Entry {
+                at: self.now,
+                event,
+            },
+        });
+        if visible {
+            self.header.visible += 1;
+            self.notify(seq);
+        }
+        seq
+    }
+
+    fn notify(&mut self, seq: Seq) {
+        let task = self.header.id;
+        let due = self.header.push.iter().map(|config| Change::Notify {
+            task,
+            config: config.clone(),
+            seq,
+        });
+        self.changes.extend(due);
+    }
+}

@@ -1,0 +1,263 @@
+//! What happens to a task on each input: one pure function, the only place where tasks change.
+//!
+//! `decide` looks at the header, never at the log, and answers with the entries to append, the new
+//! header and what else must be written with them. Races (cancel against completion, a late run
+//! against a newer one) end here: whoever is decided first wins, and the other gets a [`Refusal`].
+
+mod draft;
+mod retry;
+mod run;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+pub use draft::Decision;
+pub use retry::RetryPolicy;
+pub use submit::{NewTask, submit};
+
+use crate::commit::Remembered;
+use crate::content::Message;
+use crate::entry::{Blame, Event};
+use crate::header::{Header, Phase};
+use crate::id::{Digest, Seq, Timestamp};
+use crate::push::{MAX_PUSH_CONFIGS, PushConfig};
+use crate::{Change, TaskState};
+
+use draft::Draft;
+
+/// How many messages a task takes after the one that began it; all of them are replayed.
+pub const MAX_RECEIVED: u32 = 10_000;
+
+/// Something that can change a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A client sent a message to the task.
+    Message {
+        /// The message.
+        message: Message,
+        /// The idempotency key under which the request is remembered, and the digest of its body.
+        remember: Option<(Digest, Digest)>,
+    },
+    /// A client is about to be shown the task.
+    Announce,
+    /// A client asked to cancel.
+    Cancel,
+    /// The scheduler gives the task to a worker.
+    Start,
+    /// A run did something that belongs into the log.
+    Record {
+        /// Which run.
+        attempt: u32,
+        /// What it did.
+        event: Event,
+    },
+    /// A run ended.
+    Settle {
+        /// Which run.
+        attempt: u32,
+        /// How.
+        outcome: Outcome,
+        /// A random number up to [`RetryPolicy::JITTER_SCALE`], in case the task is tried again.
+        jitter: u32,
+    },
+    /// The task's timer is due.
+    Due,
+    /// A client registers a webhook, or replaces the one with the same id.
+    PutPushConfig(PushConfig),
+    /// A client removes a webhook.
+    DeletePushConfig(String),
+}
+
+/// How a run ended. A run that waits for an answer ends with the `Asked` entry and is not settled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The work is done.
+    Completed {
+        /// The message of the final status, if any.
+        message: Vec<crate::Part>,
+    },
+    /// The worker will not do it.
+    Rejected {
+        /// For people.
+        reason: String,
+    },
+    /// A direct answer.
+    Replied {
+        /// The answer.
+        parts: Vec<crate::Part>,
+    },
+    /// It failed for good.
+    Failed {
+        /// Whose fault it is.
+        blame: Blame,
+        /// For programs.
+        code: String,
+        /// For people.
+        reason: String,
+    },
+    /// It failed in a way that may pass.
+    Transient {
+        /// For programs.
+        code: String,
+        /// For people.
+        reason: String,
+        /// How long to wait at least, in milliseconds.
+        after_ms: Option<u64>,
+    },
+    /// The run was stopped because it did not end within the grace time after a cancel.
+    Canceled,
+}
+
+/// What `decide` needs to know besides the task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// How transient failures are retried.
+    pub retry: RetryPolicy,
+}
+
+/// Why an input changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A2A 3.1.1: a terminal task accepts no further messages.
+    #[error("the task has ended ({0:?}) and accepts no further messages")]
+    Ended(TaskState),
+    /// A2A 3.1.5: a terminal task, canceled ones included, is not cancelable.
+    #[error("the task has ended ({0:?}) and cannot be canceled")]
+    NotCancelable(TaskState),
+    /// The run was superseded or the task ended meanwhile; whatever it did does not count.
+    #[error("the run is no longer the task's current one")]
+    StaleRun,
+    /// The task is not in line for a run.
+    #[error("the task is not queued")]
+    NotQueued,
+    /// The task took as many messages as it may.
+    #[error("the task already took {MAX_RECEIVED} messages; submit a new one")]
+    TooManyMessages,
+    /// The task has as many webhooks as it may.
+    #[error(
+        "the task already has {MAX_PUSH_CONFIGS} notification configurations; delete one first"
+    )]
+    TooManyPushConfigs,
+    /// The host tried to record something that a run cannot cause.
+    #[error("a run cannot record {0:?}")]
+    NotJournaled(&'static str),
+}
+
+/// Decides what `input` does to the task with `header`.
+///
+/// # Errors
+/// A [`Refusal`] if the task does not allow the input; nothing changes then.
+pub fn decide(
+    rules: &Rules,
+    now: Timestamp,
+    header: &Header,
+    input: Input,
+) -> Result<Decision, Refusal> {
+    let mut draft = Draft::of(header, now);
+    match input {
+        Input::Message { message, remember } => receive(&mut draft, message, remember)?,
+        Input::Announce => draft.header.announced = true,
+        Input::Cancel => cancel(&mut draft)?,
+        Input::Start => run::start(&mut draft)?,
+        Input::Record { attempt, event } => run::record(&mut draft, attempt, event)?,
+        Input::Settle {
+            attempt,
+            outcome,
+            jitter,
+        } => run::settle(&mut draft, rules, attempt, outcome, jitter)?,
+        Input::Due => due(&mut draft),
+        Input::PutPushConfig(config) => put_push_config(&mut draft, config)?,
+        Input::DeletePushConfig(id) => delete_push_config(&mut draft, id),
+    }
+    Ok(draft.finish())
+}
+
+fn receive(
+    draft: &mut Draft,
+    message: Message,
+    remember: Option<(Digest, Digest)>,
+) -> Result<(), Refusal> {
+    if draft.header.is_ended() {
+        return Err(Refusal::Ended(draft.header.state));
+    }
+    if draft.header.received >= MAX_RECEIVED {
+        return Err(Refusal::TooManyMessages);
+    }
+    let seq = draft.record(Event::Received { message });
+    draft.header.last_received = seq;
+    draft.header.received += 1;
+    if draft.header.phase == Phase::Waiting {
+        draft.record(Event::Working);
+        draft.queue();
+    }
+    if let Some((key, body)) = remember {
+        draft.remember(key, seq, body);
+    }
+    Ok(())
+}
+
+fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
+    match draft.header.phase {
+        Phase::Ended => return Err(Refusal::NotCancelable(draft.header.state)),
+        // The worker gets a grace time; the run's end becomes the task's end.
+        Phase::Running if draft.header.cancel_requested => {}
+        Phase::Running => {
+            draft.header.cancel_requested = true;
+            draft.record(Event::CancelRequested);
+        }
+        Phase::Queued | Phase::Delayed { .. } | Phase::Waiting => draft.end(Event::Canceled),
+    }
+    Ok(())
+}
+
+fn due(draft: &mut Draft) {
+    let now = draft.now();
+    match draft.header.phase {
+        Phase::Delayed { .. } | Phase::Waiting if draft.header.deadline <= now => {
+            draft.end(deadline_exceeded());
+        }
+        Phase::Delayed { until } if until <= now => draft.queue(),
+        // The timer of an earlier phase.
+        Phase::Delayed { .. } | Phase::Waiting | Phase::Queued | Phase::Running | Phase::Ended => {}
+    }
+}
+
+fn deadline_exceeded() -> Event {
+    Event::Failed {
+        blame: Blame::Host,
+        code: "deadline-exceeded".to_owned(),
+        reason: "the task did not end before its deadline".to_owned(),
+    }
+}
+
+// Configurations may come and go on ended tasks too: clients look at what was delivered.
+fn put_push_config(draft: &mut Draft, config: PushConfig) -> Result<(), Refusal> {
+    if !draft.header.push.contains(&config.id) {
+        if draft.header.push.len() >= MAX_PUSH_CONFIGS {
+            return Err(Refusal::TooManyPushConfigs);
+        }
+        draft.header.push.push(config.id.clone());
+    }
+    let task = draft.header.id;
+    draft.change(Change::PutPushConfig {
+        task,
+        config: Box::new(config),
+    });
+    Ok(())
+}
+
+fn delete_push_config(draft: &mut Draft, config: String) {
+    draft.header.push.retain(|id| *id != config);
+    let task = draft.header.id;
+    draft.change(Change::DeletePushConfig { task, config });
+}
+
+impl Draft {
+    fn remember(&mut self, key: Digest, seq: Seq, body: Digest) {
+        let task = self.header.id;
+        self.change(Change::Remember {
+            key,
+            submitted: Remembered { task, seq, body },
+        });
+    }
+}

@@ -1,0 +1,300 @@
+//! The rules as tables: a history of inputs, and what it leads to.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::content::{ArtifactSpec, Part};
+use crate::entry::{InputKind, Observation, Submission};
+use crate::id::{Partition, TaskId};
+use crate::limits::RunLimits;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const RULES: Rules = Rules {
+    retry: RetryPolicy {
+        max_attempts: 2,
+        initial_ms: 100,
+        factor: 2.0,
+        max_ms: 1_000,
+        jitter: 0.0,
+    },
+};
+
+fn message() -> Message {
+    Message {
+        id: "m".to_owned(),
+        parts: vec![Part::text("hello")],
+        metadata: None,
+        extensions: Vec::new(),
+        reference_task_ids: Vec::new(),
+    }
+}
+
+fn new_task(announced: bool) -> Header {
+    let submission = Submission {
+        message: message(),
+        tenant: crate::Tenant::default(),
+        agent: "echo".parse().unwrap(),
+        context_id: "c".to_owned(),
+        digest: Digest::of(b"echo"),
+        config: "{}".to_owned(),
+        limits: RunLimits::default(),
+        accepted_output_modes: Vec::new(),
+        metadata: None,
+        contract: 1,
+        seed: [7; 32],
+    };
+    let id = TaskId::new(uuid::Uuid::from_u128(1), Partition::of_hash(1));
+    let deadline = NOW.plus_millis(10_000);
+    submit(
+        NOW,
+        NewTask {
+            id,
+            submission,
+            epoch: 1,
+            deadline,
+            announced,
+            push: None,
+            remember: None,
+        },
+    )
+    .header
+}
+
+/// The inputs of the tables, by one word each.
+fn input(word: &str, attempt: u32) -> Input {
+    let record = |event| Input::Record { attempt, event };
+    let settle = |outcome| Input::Settle {
+        attempt,
+        outcome,
+        jitter: 0,
+    };
+    let failed = |after_ms| Outcome::Transient {
+        code: "busy".to_owned(),
+        reason: "busy".to_owned(),
+        after_ms,
+    };
+    match word {
+        "message" => Input::Message {
+            message: message(),
+            remember: None,
+        },
+        "announce" => Input::Announce,
+        "cancel" => Input::Cancel,
+        "start" => Input::Start,
+        "due" => Input::Due,
+        "say" => record(Event::Said {
+            parts: vec![Part::text("hi")],
+        }),
+        "put" => record(Event::ArtifactPut {
+            spec: ArtifactSpec {
+                id: "a".to_owned(),
+                name: None,
+                description: None,
+                metadata: None,
+            },
+            parts: vec![Part::text("x")],
+        }),
+        "ask" => record(Event::Asked {
+            kind: InputKind::Input,
+            prompt: vec![Part::text("?")],
+        }),
+        "observe" => record(Event::Observed {
+            call: 1,
+            what: Observation::Cancel,
+        }),
+        "forge" => record(Event::Canceled),
+        "complete" => settle(Outcome::Completed {
+            message: Vec::new(),
+        }),
+        "reject" => settle(Outcome::Rejected {
+            reason: "no".to_owned(),
+        }),
+        "reply" => settle(Outcome::Replied {
+            parts: vec![Part::text("pong")],
+        }),
+        "fail" => settle(Outcome::Failed {
+            blame: Blame::Worker,
+            code: "broken".to_owned(),
+            reason: "broken".to_owned(),
+        }),
+        "transient" => settle(failed(None)),
+        "transient-after" => settle(failed(Some(500))),
+        "stopped" => settle(Outcome::Canceled),
+        other => panic!("unknown word {other}"),
+    }
+}
+
+/// Applies `words` and describes the last decision: entries, state, phase.
+/// `stale-X` is input X of a run that is no longer current; `@N` waits N milliseconds.
+fn check(announced: bool, words: &str) -> String {
+    let mut header = new_task(announced);
+    let mut now = NOW;
+    let mut last = String::new();
+    for word in words.split_whitespace() {
+        if let Some(millis) = word.strip_prefix('@') {
+            now = now.plus_millis(millis.parse().unwrap());
+            continue;
+        }
+        let (word, attempt) = match word.strip_prefix("stale-") {
+            Some(word) => (word, header.attempt.wrapping_sub(1)),
+            None => (word, header.attempt),
+        };
+        match decide(&RULES, now, &header, input(word, attempt)) {
+            Ok(decision) => {
+                let kinds: Vec<_> = decision.entries().map(|(_, e)| e.event.kind()).collect();
+                header = decision.header;
+                last = format!(
+                    "{} -> {:?} {:?}",
+                    kinds.join(" "),
+                    header.state,
+                    header.phase
+                );
+            }
+            Err(refusal) => last = format!("refused: {refusal:?}"),
+        }
+    }
+    last
+}
+
+#[test]
+fn the_rules() {
+    let until = |millis: u64| format!("Delayed {{ until: Timestamp({}) }}", NOW.0 + millis);
+    #[rustfmt::skip]
+    let table = [
+        // A run, quiet until something is visible.
+        (false, "start", "started -> Submitted Running".to_owned()),
+        (true, "start", "started working -> Working Running".to_owned()),
+        (false, "start say", "working said -> Working Running".to_owned()),
+        (false, "start put", "working artifact-put -> Working Running".to_owned()),
+        (false, "start complete", "completed -> Completed Ended".to_owned()),
+        (false, "start reject", "rejected -> Rejected Ended".to_owned()),
+        (false, "start fail", "failed -> Failed Ended".to_owned()),
+        (false, "start start", "started -> Submitted Running".to_owned()),
+        (false, "say", "refused: StaleRun".to_owned()),
+        (false, "start forge", "refused: NotJournaled(\"canceled\")".to_owned()),
+        // A direct answer only where no task was shown.
+        (false, "start reply", "replied -> Completed Ended".to_owned()),
+        (false, "start announce reply", "completed -> Completed Ended".to_owned()),
+        (true, "start reply", "completed -> Completed Ended".to_owned()),
+        // Asking and being answered.
+        (false, "start ask", "working asked -> InputRequired Waiting".to_owned()),
+        (false, "start ask message", "received working -> Working Queued".to_owned()),
+        (false, "start ask say", "refused: StaleRun".to_owned()),
+        (false, "start ask message start", "started -> Working Running".to_owned()),
+        (false, "start ask message start ask", "asked -> InputRequired Waiting".to_owned()),
+        (false, "start ask @20000 due", "failed -> Failed Ended".to_owned()),
+        (false, "start ask due", " -> InputRequired Waiting".to_owned()),
+        // Follow-ups in every state.
+        (false, "message", "received -> Submitted Queued".to_owned()),
+        (true, "start message", "received -> Working Running".to_owned()),
+        (false, "start complete message", "refused: Ended(Completed)".to_owned()),
+        // Transient failures.
+        (false, "start transient", format!("retried -> Submitted {}", until(100))),
+        (false, "start transient-after", format!("retried -> Submitted {}", until(500))),
+        (false, "start transient @50 due", format!(" -> Submitted {}", until(100))),
+        (false, "start transient @100 due", " -> Submitted Queued".to_owned()),
+        (false, "start transient @100 due start transient", "failed -> Failed Ended".to_owned()),
+        (false, "start transient @100 due start say transient", format!("retried -> Working {}", until(200))),
+        (false, "start transient message", format!("received -> Submitted {}", until(100))),
+        (false, "start transient @20000 due", "failed -> Failed Ended".to_owned()),
+        (false, "@20000 start", "failed -> Failed Ended".to_owned()),
+        // Cancel, in every phase, and its races.
+        (true, "cancel", "canceled -> Canceled Ended".to_owned()),
+        (true, "cancel cancel", "refused: NotCancelable(Canceled)".to_owned()),
+        (true, "start cancel", "cancel-requested -> Working Running".to_owned()),
+        (true, "start cancel cancel", " -> Working Running".to_owned()),
+        (true, "start cancel complete", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel transient", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel stopped", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel say complete", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel observe", "observed -> Working Running".to_owned()),
+        (true, "start cancel ask", "asked canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel start", "canceled -> Canceled Ended".to_owned()),
+        (true, "start ask cancel", "canceled -> Canceled Ended".to_owned()),
+        (true, "start transient cancel", "canceled -> Canceled Ended".to_owned()),
+        (true, "start complete cancel", "refused: NotCancelable(Completed)".to_owned()),
+        // A run that was superseded changes nothing.
+        (true, "start start stale-complete", "refused: StaleRun".to_owned()),
+        (true, "start start stale-say", "refused: StaleRun".to_owned()),
+        (true, "start complete start", "refused: NotQueued".to_owned()),
+    ];
+    for (announced, words, expected) in table {
+        assert_eq!(
+            check(announced, words),
+            expected,
+            "announced={announced}: {words}"
+        );
+    }
+}
+
+#[test]
+fn webhooks_hear_of_every_visible_entry_from_registration_on() {
+    let config = PushConfig {
+        id: "hook".to_owned(),
+        url: "https://example.com/".to_owned(),
+        token: None,
+        scheme: None,
+        credentials: None,
+        created_at: NOW,
+    };
+    let header = new_task(true);
+    let header = decide(&RULES, NOW, &header, Input::PutPushConfig(config))
+        .unwrap()
+        .header;
+    let commit = decide(&RULES, NOW, &header, Input::Start)
+        .unwrap()
+        .into_commit();
+    let notified: Vec<_> = commit
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Notify { config, seq, .. } => Some((config.as_str(), seq.0)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notified,
+        [("hook", 3)],
+        "the entry `working`, not `started`"
+    );
+}
+
+proptest! {
+    /// Whatever happens in whatever order: numbers have no gap, there is one end at most, nothing
+    /// follows it, and a header always says what its entries say.
+    #[test]
+    fn any_history_is_legal(
+        announced: bool,
+        words in prop::collection::vec(prop::sample::select(vec![
+            "message", "announce", "cancel", "start", "due", "say", "put", "ask", "observe", "complete",
+            "reject", "reply", "fail", "transient", "stopped", "stale-say", "stale-complete",
+        ]), 0..40),
+        pause in 0u64..500,
+    ) {
+        let mut header = new_task(announced);
+        let mut now = NOW;
+        let (mut ended, mut visible) = (false, 0);
+        for word in words {
+            now = now.plus_millis(pause);
+            let (word, attempt) = match word.strip_prefix("stale-") {
+                Some(word) => (word, header.attempt.wrapping_sub(1)),
+                None => (word, header.attempt),
+            };
+            let Ok(decision) = decide(&RULES, now, &header, input(word, attempt)) else { continue };
+            let mut next = header.last;
+            for (seq, entry) in decision.entries() {
+                prop_assert!(!ended, "{word} added {:?} after the end", entry.event);
+                next = next.next();
+                prop_assert_eq!(seq, next);
+                visible += u64::from(entry.event.is_visible());
+                ended |= entry.event.state().is_some_and(TaskState::is_terminal);
+            }
+            header = decision.header;
+            prop_assert_eq!(header.last, next);
+            prop_assert_eq!(header.visible, visible);
+            prop_assert_eq!(header.is_ended(), ended);
+            prop_assert_eq!(header.state.is_terminal(), ended);
+            prop_assert_eq!(header.phase == Phase::Waiting, header.state.is_interrupted());
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a log amounts to: the task as clients see it, minus what the header holds.
+//!
+//! Folding is the only way to get a task's artifacts, history and message. A long log of an ended task
+//! leaves its fold as a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::content::{ArtifactSpec, Message, Part, PartBody, parts_size};
+use crate::entry::{Entry, Event};
+use crate::id::{Seq, Timestamp};
+use crate::state::TaskState;
+
+/// What a log amounts to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// What clients see.
+    pub state: TaskState,
+    /// When they first saw it.
+    pub status_at: Timestamp,
+    /// What the agent says about it (A2A `status.message`), and the entry that said so.
+    pub status_message: Option<(Seq, Vec<Part>)>,
+    /// The results so far, in the order in which they began.
+    pub artifacts: Vec<ArtifactView>,
+    /// The conversation, oldest first.
+    pub history: Vec<HistoryItem>,
+    /// The latest progress report: percent and text.
+    pub progress: Option<(Option<u8>, Option<String>)>,
+    /// The client's metadata of the request that began the task: a JSON object, as text.
+    pub metadata: Option<String>,
+    /// The direct answer, if the task ended in one.
+    pub reply: Option<(Seq, Vec<Part>)>,
+    /// The last entry that was folded.
+    pub last: Seq,
+}
+
+/// One result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactView {
+    /// What it is.
+    pub spec: ArtifactSpec,
+    /// Its content; chunks of the same text are one part.
+    pub parts: Vec<Part>,
+}
+
+/// One message of the conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HistoryItem {
+    /// The client said.
+    User(Message),
+    /// The agent said, at this entry.
+    Agent(Seq, Vec<Part>),
+}
+
+impl Default for TaskView {
+    fn default() -> Self {
+        Self {
+            state: TaskState::Submitted,
+            status_at: Timestamp::default(),
+            status_message: None,
+            artifacts: Vec::new(),
+            history: Vec::new(),
+            progress: None,
+            metadata: None,
+            reply: None,
+            last: Seq::ZERO,
+        }
+    }
+}
+
+impl TaskView {
+    /// What `log` amounts to.
+    pub fn fold(log: impl IntoIterator<Item = (Seq, Entry)>) -> Self {
+        let mut view = Self::default();
+        for (seq, entry) in log {
+            view.apply(seq, entry);
+        }
+        view
+    }
+
+    /// Adds the next entry.
+    pub fn apply(&mut self, seq: Seq, entry: Entry) {
+        self.last = seq;
+        if let Some(state) = entry.event.state() {
+            self.state = state;
+            self.status_at = entry.at;
+            self.status_message = None;
+        }
+        match entry.event {
+            Event::Submitted(submission) => {
+                self.metadata = submission.metadata;
+                self.history.push(HistoryItem::User(submission.message));
+            }
+            Event::Received { message } => self.history.push(HistoryItem::User(message)),
+            Event::Progress { percent, text } => {
+                let message = text.clone().map(|text| (seq, vec![Part::text(text)]));
+                self.status_message = message;
+                self.progress = Some((percent, text));
+            }
+            Event::Said { parts } | Event::Asked { prompt: parts, .. } => {
+                self.history.push(HistoryItem::Agent(seq, parts.clone()));
+                self.status_message = Some((seq, parts));
+            }
+            Event::ArtifactPut { spec, parts } => self.put(spec, parts),
+            Event::ArtifactAppended { id, spec, chunk } => self.append(&id, spec, chunk),
+            Event::Completed { message } => {
+                self.status_message = (!message.is_empty()).then_some((seq, message));
+            }
+            Event::Failed { reason, .. } | Event::Rejected { reason } => {
+                self.status_message = Some((seq, vec![Part::text(reason)]));
+            }
+            Event::Replied { parts } => self.reply = Some((seq, parts)),
+            Event::Started { .. }
+            | Event::Working
+            | Event::ArtifactClosed { .. }
+            | Event::Slept { .. }
+            | Event::Observed { .. }
+            | Event::CancelRequested
+            | Event::Retried { .. }
+            | Event::Canceled => {}
+        }
+    }
+
+    /// How many bytes of content the view holds; what queues count.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let artifacts: usize = self.artifacts.iter().map(|a| parts_size(&a.parts)).sum();
+        let history: usize = self.history.iter().map(HistoryItem::size).sum();
+        artifacts + history
+    }
+
+    fn put(&mut self, spec: ArtifactSpec, parts: Vec<Part>) {
+        match self.artifacts.iter_mut().find(|a| a.spec.id == spec.id) {
+            Some(artifact) => *artifact = ArtifactView { spec, parts },
+            None => self.artifacts.push(ArtifactView { spec, parts }),
+        }
+    }
+
+    fn append(&mut self, id: &str, spec: Option<ArtifactSpec>, chunk: Part) {
+        // Later chunks nearly always belong to the artifact that began last.
+        let open = self.artifacts.iter_mut().rev().find(|a| a.spec.id == id);
+        match (open, spec) {
+            (Some(artifact), None) => artifact.append(chunk),
+            (_, Some(spec)) => self.put(spec, vec![chunk]),
+            // No valid log has this; the chunk has nowhere to go.
+            (None, None) => {}
+        }
+    }
+}
+
+impl ArtifactView {
+    fn append(&mut self, chunk: Part) {
+        match self.parts.last_mut() {
+            Some(last) if last.continues_with(&chunk) => join(&mut last.body, chunk.body),
+            _ => self.parts.push(chunk),
+        }
+    }
+}
+
+impl HistoryItem {
+    fn size(&self) -> usize {
+        match self {
+            Self::User(message) => message.size(),
+            Self::Agent(_, parts) => parts_size(parts),
+        }
+    }
+}
+
+/// Adds `more` to `body`, which [`Part::continues_with`] says is of the same kind.
+fn join(body: &mut PartBody, more: PartBody) {
+    match (body, more) {
+        (PartBody::Text(text), PartBody::Text(more)) => text.push_str(&more),
+        (PartBody::Bytes(bytes), PartBody::Bytes(more)) => bytes.extend_from_slice(&more),
+        (PartBody::Text(_) | PartBody::Bytes(_) | PartBody::Url(_) | PartBody::Data(_), _) => {}
+    }
+}

@@ -1,0 +1,33 @@
+//! The task model and its rules.
+//!
+//! A task is an append-only, numbered log. This room says what an entry can be ([`entry`]), what the
+//! small look-up record holds ([`header`]), what happens to a task on each input ([`decide()`]), what the
+//! log amounts to ([`fold`]), and how all of that looks to an A2A client ([`wire`]).
+//!
+//! It is pure: no input or output, no async, no clock, no randomness. Time, ids and seeds are
+//! arguments. Everybody calls it; it knows nobody.
+
+pub mod commit;
+pub mod content;
+pub mod decide;
+pub mod entry;
+pub mod fold;
+pub mod header;
+pub mod id;
+pub mod limits;
+pub mod plugin;
+pub mod push;
+pub mod state;
+pub mod wire;
+
+pub use commit::{Change, Commit};
+pub use content::{ArtifactSpec, Message, Part, PartBody};
+pub use decide::{Decision, Input, Refusal, decide};
+pub use entry::{Blame, Entry, Event, InputKind, Observation, Submission};
+pub use fold::TaskView;
+pub use header::{Header, Phase};
+pub use id::{AgentName, Digest, Partition, Seq, TaskId, Tenant, Timestamp};
+pub use limits::RunLimits;
+pub use plugin::{Agent, Manifest, Plugin, Skill};
+pub use push::PushConfig;
+pub use state::TaskState;

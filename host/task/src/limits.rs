@@ -1,0 +1,44 @@
+//! The limits of a run that a replay can observe, and that are therefore pinned when a task is made.
+
+use serde::{Deserialize, Serialize};
+
+/// What one task may use. Pinned in its first log entry: a replay that met other limits could see
+/// other refusals and take another path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunLimits {
+    /// Linear memory of the instance, in bytes.
+    pub memory_bytes: u64,
+    /// Time that a run may compute, in milliseconds; waiting does not count.
+    pub cpu_ms: u64,
+    /// Time that a run may take, waiting for timers included, in milliseconds.
+    pub wall_ms: u64,
+    /// Entries of the task's log that its worker may write.
+    pub log_entries: u64,
+    /// Diagnostic lines that a run may write.
+    pub log_lines: u64,
+    /// Bytes of one diagnostic line; longer ones are cut.
+    pub log_line_bytes: u64,
+    /// Bytes of all artifacts of the task together.
+    pub artifact_bytes: u64,
+    /// Bytes of one message, of one chunk of an artifact, and of one artifact that is put whole.
+    pub message_bytes: u64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            // Enough for language runtimes with a garbage collector.
+            memory_bytes: 256 << 20,
+            // A worker that computes longer in one go is broken or belongs on other hardware.
+            cpu_ms: 60_000,
+            wall_ms: 24 * 3_600_000,
+            // 10 000 entries replay in 0.15 to 1 s; this is the most that a restart should cost.
+            log_entries: 100_000,
+            log_lines: 10_000,
+            log_line_bytes: 8 << 10,
+            artifact_bytes: 256 << 20,
+            message_bytes: 16 << 20,
+        }
+    }
+}
