@@ -1,0 +1,108 @@
+//! Where commits are appended: the seam at which one host becomes a cluster.
+//!
+//! On one host the log is RocksDB itself: appending a group of commits and applying it is one write
+//! batch, and what is kept of the log is the number of the last commit of each partition.
+
+use std::sync::Arc;
+
+use rocksdb::{DB, WriteBatch, WriteOptions};
+use taskyard_task::{Commit, Partition};
+
+use crate::apply::{Applier, ApplyError};
+use crate::key;
+use crate::table::Table;
+
+/// A commit and the number that it is to get in its partition, from 1.
+#[derive(Debug)]
+pub struct Numbered {
+    /// The number.
+    pub number: u64,
+    /// The commit.
+    pub commit: Commit,
+}
+
+/// Why a group of commits was not, or perhaps not, appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// A number is taken: somebody else appends to the partition. Nothing was appended.
+    #[error("partition {partition:?} is at commit {last} already; another host appends to it")]
+    Conflict {
+        /// Which partition.
+        partition: Partition,
+        /// The last number that is taken.
+        last: u64,
+    },
+    /// It is not known whether the group was appended; [`CommitLog::last`] may tell.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// An ordered log of commits for each partition.
+pub trait CommitLog: Send {
+    /// Appends a group, whole or not at all, and returns once it is durable and applied.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    fn append(&mut self, group: &[Numbered]) -> Result<(), AppendError>;
+
+    /// The number of the last commit of `partition`, 0 if there is none; `None` if that cannot be told.
+    fn last(&mut self, partition: Partition) -> Option<u64>;
+}
+
+/// The log of a single host.
+pub(crate) struct LocalLog {
+    db: Arc<DB>,
+    applier: Applier,
+    write: WriteOptions,
+    /// After a failed write, what the disk holds is anybody's guess.
+    failed: bool,
+}
+
+impl LocalLog {
+    pub(crate) fn new(db: Arc<DB>, sync: bool) -> Self {
+        let mut write = WriteOptions::default();
+        write.set_sync(sync);
+        Self {
+            db,
+            applier: Applier::default(),
+            write,
+            failed: false,
+        }
+    }
+
+    fn write(&mut self, group: &[Numbered]) -> Result<(), ApplyError> {
+        let mut batch = WriteBatch::default();
+        for Numbered { number, commit } in group {
+            self.applier.apply(&self.db, &mut batch, commit)?;
+            let meta = self.db.cf_handle(Table::Meta.name());
+            let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
+            batch.put_cf(
+                meta,
+                key::last_commit(commit.partition),
+                number.to_be_bytes(),
+            );
+        }
+        self.db.write_opt(batch, &self.write)?;
+        Ok(())
+    }
+}
+
+impl CommitLog for LocalLog {
+    fn append(&mut self, group: &[Numbered]) -> Result<(), AppendError> {
+        let written = self.write(group);
+        self.failed |= written.is_err();
+        written.map_err(|error| AppendError::Unknown(error.to_string()))
+    }
+
+    fn last(&mut self, partition: Partition) -> Option<u64> {
+        if self.failed {
+            return None;
+        }
+        let meta = self.db.cf_handle(Table::Meta.name())?;
+        match self.db.get_pinned_cf(meta, key::last_commit(partition)) {
+            Ok(Some(bytes)) => Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?)),
+            Ok(None) => Some(0),
+            Err(_) => None,
+        }
+    }
+}

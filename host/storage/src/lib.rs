@@ -1,0 +1,25 @@
+//! Tables on RocksDB: typed keys, versioned records, one atomic batch per group of commits.
+//!
+//! The broker hands over [`Commit`](taskyard_task::Commit)s and reads back; nothing else touches the
+//! disk. This room knows what is written where. It does not know why.
+
+mod apply;
+mod commit_log;
+mod committer;
+mod error;
+mod key;
+mod list;
+mod open;
+mod read;
+mod record;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use commit_log::{AppendError, CommitLog, Numbered};
+pub use committer::{Durable, Failed, Reservation};
+pub use error::OpenError;
+pub use key::Lane;
+pub use list::{ListPage, ListQuery, Position};
+pub use open::{Config, Storage};
+pub use read::{ReadError, WorkItem};

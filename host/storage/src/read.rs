@@ -1,0 +1,360 @@
+//! Reading: one function for each question, over the tables as they are durable now.
+
+use std::collections::HashMap;
+
+use rocksdb::{ColumnFamily, DBRawIterator, Direction, IteratorMode, ReadOptions};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use taskyard_task::commit::{DeliveryState, Remembered};
+use taskyard_task::{
+    Agent, AgentName, Digest, Entry, Header, Partition, Plugin, PushConfig, Seq, TaskId, TaskView,
+    Tenant, Timestamp,
+};
+
+use crate::key::{self, Lane};
+use crate::open::Storage;
+use crate::record::{self, RecordError};
+use crate::table::Table;
+
+/// The disk or a record on it cannot be read. Always a fault of the host or of its disk.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database says so.
+    #[error("cannot read the data folder: {0}")]
+    Database(#[from] rocksdb::Error),
+    /// A record makes no sense.
+    #[error("cannot read a record of table {table}: {reason}")]
+    Record {
+        /// Where it is.
+        table: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The right to run a task, in line or taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkItem {
+    /// Which task.
+    pub task: TaskId,
+    /// Whose work it is.
+    pub tenant: Tenant,
+    /// Which agent does it.
+    pub agent: AgentName,
+    /// Its place in line.
+    pub queued_at: Timestamp,
+}
+
+impl Storage {
+    /// The header of a task.
+    ///
+    /// # Errors
+    /// As all of these: [`ReadError`].
+    pub fn header(&self, task: TaskId) -> Result<Option<Header>, ReadError> {
+        self.get(Table::Header, &key::task(task))
+    }
+
+    /// At most `most` entries of a task's log behind `after`, in order.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn log(
+        &self,
+        task: TaskId,
+        after: Seq,
+        most: usize,
+    ) -> Result<Vec<(Seq, Entry)>, ReadError> {
+        let mut entries = Vec::new();
+        let mut rows = self.rows(Table::Log, &key::log(task, after.next()), &key::task(task))?;
+        while entries.len() < most
+            && let Some((key, value)) = rows.next()?
+        {
+            let mut reader = key::Reader(key);
+            let seq = reader.skip(16).and_then(|()| reader.number());
+            let seq = seq.ok_or_else(|| damaged(Table::Log, "its key is too short"))?;
+            entries.push((Seq(seq), decode(Table::Log, value)?));
+        }
+        Ok(entries)
+    }
+
+    /// What the log of an ended task amounts to, if it left that.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn snapshot(&self, task: TaskId) -> Result<Option<TaskView>, ReadError> {
+        self.get(Table::Snapshot, &key::task(task))
+    }
+
+    /// Every work item: the tasks that are in line or run. Read once, at start.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn work(&self) -> Result<Vec<WorkItem>, ReadError> {
+        let mut items = Vec::new();
+        let mut rows = self.rows(Table::Work, &[], &[])?;
+        while let Some((_, value)) = rows.next()? {
+            items.push(decode(Table::Work, value)?);
+        }
+        Ok(items)
+    }
+
+    /// At most `most` tasks of `partition` whose timer is due between `from` and `until`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn timers(
+        &self,
+        partition: Partition,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<TaskId>, ReadError> {
+        let mut due = Vec::new();
+        let start = key::timers_from(partition, from);
+        let mut rows = self.rows(Table::Timer, &start, &[partition.number()])?;
+        while due.len() < most
+            && let Some((key, _)) = rows.next()?
+        {
+            let (_, moment, task) = key::read_timer(key)
+                .ok_or_else(|| damaged(Table::Timer, "its key is too short"))?;
+            if moment > until {
+                break;
+            }
+            due.push(task);
+        }
+        Ok(due)
+    }
+
+    /// What an idempotency key stands for.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn remembered(
+        &self,
+        partition: Partition,
+        key: Digest,
+    ) -> Result<Option<Remembered>, ReadError> {
+        self.get(Table::Idempotency, &key::idempotency(partition, key))
+    }
+
+    /// One notification configuration.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn push_config(&self, task: TaskId, config: &str) -> Result<Option<PushConfig>, ReadError> {
+        self.get(Table::PushConfig, &key::push_config(task, config))
+    }
+
+    /// All lanes that have something due. Read once, at start.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn lanes(&self) -> Result<Vec<Lane>, ReadError> {
+        let mut lanes: Vec<Lane> = Vec::new();
+        let mut rows = self.rows(Table::Outbox, &[], &[])?;
+        while let Some((key, _)) = rows.next()? {
+            let lane = key::read_lane(key)
+                .ok_or_else(|| damaged(Table::Outbox, "its key is too short"))?;
+            if lanes.last() != Some(&lane) {
+                lanes.push(lane);
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// The oldest entry that is due to a lane.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn next_due(&self, lane: &Lane) -> Result<Option<Seq>, ReadError> {
+        let prefix = key::lane(lane.task, &lane.config);
+        let mut rows = self.rows(Table::Outbox, &prefix, &prefix)?;
+        let row = rows.next()?;
+        Ok(row.and_then(|(key, _)| key::read_outbox_seq(key)))
+    }
+
+    /// How the deliveries of a lane go, if not simply well.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn delivery_state(&self, lane: &Lane) -> Result<Option<DeliveryState>, ReadError> {
+        self.get(Table::Delivery, &key::lane(lane.task, &lane.config))
+    }
+
+    /// At most `most` lanes whose deliveries do not go well.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn delivery_states(&self, most: usize) -> Result<Vec<(Lane, DeliveryState)>, ReadError> {
+        let mut states = Vec::new();
+        let mut rows = self.rows(Table::Delivery, &[], &[])?;
+        while states.len() < most
+            && let Some((key, value)) = rows.next()?
+        {
+            let lane = key::read_lane(key)
+                .ok_or_else(|| damaged(Table::Delivery, "its key is too short"))?;
+            states.push((lane, decode(Table::Delivery, value)?));
+        }
+        Ok(states)
+    }
+
+    /// All deployed agents.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn agents(&self) -> Result<Vec<Agent>, ReadError> {
+        self.all(Table::Agent)
+    }
+
+    /// One plugin.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn plugin(&self, digest: Digest) -> Result<Option<Plugin>, ReadError> {
+        self.get(Table::Plugin, &key::digest(digest))
+    }
+
+    /// All plugins.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn plugins(&self) -> Result<Vec<Plugin>, ReadError> {
+        self.all(Table::Plugin)
+    }
+
+    /// The bytes of a component.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self
+            .db
+            .get_cf(self.table(Table::Component)?, key::digest(digest))?)
+    }
+
+    /// How many tasks of an agent that have not ended hold which component.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn held(&self, agent: &AgentName) -> Result<Vec<(Digest, u64)>, ReadError> {
+        let prefix = key::held_prefix(agent);
+        let mut held = Vec::new();
+        let mut rows = self.rows(Table::Count, &prefix, &prefix)?;
+        while let Some((key, value)) = rows.next()? {
+            match read_count(value) {
+                0 => {}
+                count => held.push((held_digest(key)?, count)),
+            }
+        }
+        Ok(held)
+    }
+
+    /// How many tasks that have not ended hold each component, whatever their agent.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn held_components(&self) -> Result<HashMap<Digest, u64>, ReadError> {
+        let mut held = HashMap::new();
+        let mut rows = self.rows(Table::Count, key::HELD, key::HELD)?;
+        while let Some((key, value)) = rows.next()? {
+            *held.entry(held_digest(key)?).or_default() += read_count(value);
+        }
+        Ok(held)
+    }
+
+    pub(crate) fn count(&self, key: &[u8]) -> Result<u64, ReadError> {
+        let stored = self.db.get_pinned_cf(self.table(Table::Count)?, key)?;
+        Ok(stored.map_or(0, |bytes| read_count(&bytes)))
+    }
+
+    fn all<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, ReadError> {
+        let rows = self.db.iterator_cf(
+            self.table(table)?,
+            IteratorMode::From(&[], Direction::Forward),
+        );
+        rows.map(|row| decode(table, &row?.1)).collect()
+    }
+
+    fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ReadError> {
+        let stored = self.db.get_pinned_cf(self.table(table)?, key)?;
+        stored.map(|bytes| decode(table, &bytes)).transpose()
+    }
+
+    /// The rows from `start` on whose keys begin with `prefix`.
+    pub(crate) fn rows(
+        &self,
+        table: Table,
+        start: &[u8],
+        prefix: &[u8],
+    ) -> Result<Rows<'_>, ReadError> {
+        let mut options = ReadOptions::default();
+        if let Some(end) = end_of_prefix(prefix) {
+            // Keeps the iterator from walking over deleted rows of whoever comes next.
+            options.set_iterate_upper_bound(end);
+        }
+        let mut iterator = self.db.raw_iterator_cf_opt(self.table(table)?, options);
+        iterator.seek(start);
+        Ok(Rows {
+            iterator,
+            begun: false,
+        })
+    }
+
+    fn table(&self, table: Table) -> Result<&ColumnFamily, ReadError> {
+        let found = self.db.cf_handle(table.name());
+        found.ok_or_else(|| damaged(table, "the table is missing"))
+    }
+}
+
+/// The smallest key that is larger than all keys with `prefix`; `None` if there is none.
+fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix.get(..=kept)?.to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    Some(end)
+}
+
+/// Rows in key order.
+pub(crate) struct Rows<'a> {
+    iterator: DBRawIterator<'a>,
+    begun: bool,
+}
+
+impl Rows<'_> {
+    /// The next row. Not an `Iterator`: rows are lent, not given.
+    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, ReadError> {
+        if self.begun {
+            self.iterator.next();
+        }
+        self.begun = true;
+        if !self.iterator.valid() {
+            self.iterator.status()?;
+            return Ok(None);
+        }
+        Ok(self.iterator.item())
+    }
+}
+
+fn held_digest(key: &[u8]) -> Result<Digest, ReadError> {
+    let digest = key.split_last_chunk::<32>();
+    let digest = digest.map(|(_, digest)| Digest::from_bytes(*digest));
+    digest.ok_or_else(|| damaged(Table::Count, "its key is too short"))
+}
+
+fn read_count(bytes: &[u8]) -> u64 {
+    let count = bytes.try_into().map_or(0, i64::from_be_bytes);
+    u64::try_from(count).unwrap_or_default()
+}
+
+fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, ReadError> {
+    record::decode(bytes).map_err(|error: RecordError| damaged(table, &error.to_string()))
+}
+
+fn damaged(table: Table, reason: &str) -> ReadError {
+    ReadError::Record {
+        table: table.name(),
+        reason: reason.to_owned(),
+    }
+}
