@@ -1,0 +1,336 @@
+//! The handle to the broker, what it is made of, and the one write path.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use taskyard_clock::{Clock, IdSource};
+use taskyard_storage::{Durable, Numbered, OpenError, Reservation, Storage, WorkItem};
+use taskyard_task::decide::Rules;
+use taskyard_task::{Change, Decision, Event, Header, Input, Phase, TaskId, decide};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agents::{Agents, Inspector};
+use crate::announcer::Announcer;
+use crate::config::Config;
+use crate::error::Error;
+use crate::outbox::Outbox;
+use crate::push::WebhookPolicy;
+use crate::scheduler::Scheduler;
+use crate::send::IdempotencyLocks;
+use crate::slots::{Slot, Slots};
+
+/// What a commit costs in the committer's queue when its size is not known yet.
+const SMALL_COMMIT_BYTES: usize = 1_024;
+
+/// The handle to the broker. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Where time, ids and chance come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The clock.
+    pub clock: Clock,
+    /// Ids, seeds, jitter.
+    pub ids: IdSource,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) sources: Sources,
+    pub(crate) storage: Storage,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) agents: Agents,
+    pub(crate) announcer: Announcer,
+    pub(crate) idempotency: IdempotencyLocks,
+    pub(crate) inspector: OnceLock<Arc<dyn Inspector>>,
+    pub(crate) webhooks: OnceLock<Arc<dyn WebhookPolicy>>,
+    scheduler: Mutex<Scheduler>,
+    /// Something may be ready for a run.
+    pub(crate) runnable: Notify,
+    /// A run is over.
+    pub(crate) run_over: Notify,
+    /// No new tasks, no new runs.
+    pub(crate) closing: CancellationToken,
+    /// Nothing can be stored any more.
+    pub(crate) failed: CancellationToken,
+    background: TaskTracker,
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Opens the data folder and takes up every task where it was: what ran or was in line is in line.
+    /// Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the folder cannot be used; always for the operator.
+    pub fn open(
+        storage: &taskyard_storage::Config,
+        config: Config,
+        sources: Sources,
+    ) -> Result<Self, OpenError> {
+        let slots = Arc::new(Slots::new());
+        let outbox = Arc::new(Outbox::default());
+        let on_applied = publisher(Arc::clone(&slots), Arc::clone(&outbox));
+        let opened = Storage::open(storage, on_applied)?;
+        Self::with_storage(opened, slots, outbox, config, sources).map_err(|error| {
+            OpenError::Other {
+                folder: storage.folder.clone(),
+                reason: error.to_string(),
+            }
+        })
+    }
+
+    pub(crate) fn with_storage(
+        storage: Storage,
+        slots: Arc<Slots>,
+        outbox: Arc<Outbox>,
+        config: Config,
+        sources: Sources,
+    ) -> Result<Self, Error> {
+        let agents = Agents::load(&storage)?;
+        let scheduler = recover(&storage, &config, &agents)?;
+        outbox.recover(storage.lanes()?);
+        let shared = Shared {
+            sources,
+            agents,
+            slots,
+            outbox,
+            announcer: Announcer::default(),
+            idempotency: IdempotencyLocks::default(),
+            inspector: OnceLock::new(),
+            webhooks: OnceLock::new(),
+            scheduler: Mutex::new(scheduler),
+            runnable: Notify::new(),
+            run_over: Notify::new(),
+            closing: CancellationToken::new(),
+            failed: CancellationToken::new(),
+            background: TaskTracker::new(),
+            config,
+            storage,
+        };
+        let broker = Self {
+            shared: Arc::new(shared),
+        };
+        broker.announce_recovered()?;
+        broker.shared.background.spawn(broker.clone().run_timers());
+        broker
+            .shared
+            .background
+            .spawn(broker.clone().run_announcer());
+        Ok(broker)
+    }
+
+    /// Stops taking new tasks and starting new runs.
+    pub fn begin_shutdown(&self) {
+        self.shared.closing.cancel();
+        self.shared.runnable.notify_waiters();
+    }
+
+    /// Waits until no run is going on, but at most for `grace`; tells whether that was reached. What
+    /// still runs is replayed after the next start.
+    pub async fn drained(&self, grace: std::time::Duration) -> bool {
+        let idle = async {
+            loop {
+                let over = self.shared.run_over.notified();
+                if self.scheduler().running() == 0 {
+                    return;
+                }
+                over.await;
+            }
+        };
+        tokio::time::timeout(grace, idle).await.is_ok()
+    }
+
+    /// Stops what the broker does by itself and waits for it. Afterwards the last handle to be dropped
+    /// closes the data folder.
+    pub async fn stop(&self) {
+        self.begin_shutdown();
+        self.shared.background.close();
+        self.shared.background.wait().await;
+    }
+
+    pub(crate) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
+        self.shared
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            retry: self.shared.config.retry,
+        }
+    }
+
+    /// Changes a task, and waits until the change is durable. `check` may refuse after a look at it.
+    pub(crate) async fn change(
+        &self,
+        task: TaskId,
+        input: Input,
+        check: impl FnOnce(&Header) -> Result<(), Error> + Send,
+    ) -> Result<Changed, Error> {
+        let place = self.shared.storage.reserve(input_size(&input)).await?;
+        let slot = self.shared.slots.get(task);
+        let (changed, durable) = self.change_now(&slot, place, input, check)?;
+        if let Some(durable) = durable {
+            durable.await?;
+        }
+        Ok(changed)
+    }
+
+    /// Decides and hands over, without waiting for the disk: the one write path.
+    pub(crate) fn change_now(
+        &self,
+        slot: &Arc<Slot>,
+        place: Reservation<'_>,
+        input: Input,
+        check: impl FnOnce(&Header) -> Result<(), Error>,
+    ) -> Result<(Changed, Option<Durable>), Error> {
+        let mut turn = slot.turn();
+        let header = turn
+            .header(&self.shared.storage)?
+            .ok_or(Error::TaskNotFound)?;
+        check(header)?;
+        let now = self.shared.sources.clock.now();
+        let decision = decide(&self.rules(), now, header, input)?;
+        let changed = Changed::of(&decision);
+        if decision.is_nothing() {
+            return Ok((changed, None));
+        }
+        turn.decide(decision.header.clone());
+        self.follow(&decision);
+        // IMPORTANT: within the turn, so that commits of a task queue in the order of its decisions.
+        let durable = place.submit(decision.into_commit(), Arc::clone(slot) as _);
+        Ok((changed, Some(durable)))
+    }
+
+    /// What a decision means for the queues in memory.
+    pub(crate) fn follow(&self, decision: &Decision) {
+        let header = &decision.header;
+        let was_queued = decision
+            .before
+            .as_ref()
+            .is_some_and(|before| before.phase == Phase::Queued);
+        if header.phase == Phase::Queued && !was_queued {
+            self.enqueue(work_item(header));
+        }
+        for (_, entry) in decision.entries() {
+            if let Event::Completed { .. }
+            | Event::Failed { .. }
+            | Event::Rejected { .. }
+            | Event::Canceled
+            | Event::Replied { .. } = entry.event
+            {
+                metrics::counter!("taskyard_tasks_ended_total", "agent" => header.agent.to_string(), "how" => entry.event.kind())
+                    .increment(1);
+            }
+        }
+    }
+
+    pub(crate) fn enqueue(&self, item: WorkItem) {
+        self.scheduler().push(item);
+        self.shared.runnable.notify_one();
+    }
+}
+
+/// What a change came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Changed {
+    /// The header from here on.
+    pub(crate) header: Header,
+    /// When it was decided.
+    pub(crate) at: taskyard_task::Timestamp,
+    /// The first entry that it appended, if any.
+    pub(crate) first: taskyard_task::Seq,
+    /// The last entry of the log.
+    pub(crate) last: taskyard_task::Seq,
+}
+
+impl Changed {
+    pub(crate) fn of(decision: &Decision) -> Self {
+        let last = decision.header.last;
+        let mut entries = decision.entries();
+        let (first, at) = entries
+            .next()
+            .map_or((last, decision.header.status_at), |(seq, entry)| {
+                (seq, entry.at)
+            });
+        Self {
+            header: decision.header.clone(),
+            at,
+            first,
+            last,
+        }
+    }
+}
+
+pub(crate) fn work_item(header: &Header) -> WorkItem {
+    WorkItem {
+        task: header.id,
+        tenant: header.tenant.clone(),
+        agent: header.agent.clone(),
+        queued_at: header.queued_at,
+    }
+}
+
+fn input_size(input: &Input) -> usize {
+    let content = match input {
+        Input::Message { message, .. } => message.size(),
+        Input::Record { event, .. } => event.size(),
+        Input::Settle { .. }
+        | Input::Announce
+        | Input::Cancel
+        | Input::Start
+        | Input::Due
+        | Input::PutPushConfig(_)
+        | Input::DeletePushConfig(_) => 0,
+    };
+    content + SMALL_COMMIT_BYTES
+}
+
+/// Called by the committer: whatever is visible from now on wakes whoever waits for it.
+pub(crate) fn publisher(
+    slots: Arc<Slots>,
+    outbox: Arc<Outbox>,
+) -> impl Fn(&[Numbered]) + Send + 'static {
+    move |group| {
+        let mut woken = HashSet::new();
+        for change in group.iter().flat_map(|numbered| &numbered.commit.changes) {
+            match change {
+                Change::Header { after, .. } if woken.insert(after.id) => slots.wake(after.id),
+                Change::Notify { task, config, .. } => outbox.add(*task, config),
+                Change::PutPushConfig { task, config } => outbox.add(*task, &config.id),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Every task that ran or was in line is in line again, in the same order.
+fn recover(storage: &Storage, config: &Config, agents: &Agents) -> Result<Scheduler, Error> {
+    let mut scheduler = Scheduler::new(config.limits);
+    for agent in agents.current().values() {
+        scheduler.limit_agent(agent.name.clone(), agent.max_runs);
+    }
+    let mut items = storage.work()?;
+    items.sort_by_key(|item| item.queued_at);
+    tracing::info!(
+        tasks = items.len(),
+        "took up the tasks that were running or in line"
+    );
+    for item in items {
+        scheduler.push(item);
+    }
+    Ok(scheduler)
+}

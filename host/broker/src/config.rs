@@ -1,0 +1,80 @@
+//! What an operator can set about tasks and queues.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use taskyard_task::decide::RetryPolicy;
+use taskyard_task::{AgentName, RunLimits};
+
+/// What an operator can set about tasks and queues.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// How much runs and waits at once.
+    pub limits: QueueLimits,
+    /// How transient failures are retried.
+    pub retry: RetryPolicy,
+    /// How long things may take.
+    pub task: TaskConfig,
+    /// What a worker may use, where its agent says nothing else.
+    pub worker: RunLimits,
+    /// The agent at the root of the host.
+    pub default_agent: Option<AgentName>,
+}
+
+/// How much runs and waits at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueLimits {
+    /// Runs at once on this host. Each has an instance of a worker in memory.
+    pub max_runs: u32,
+    /// Runs at once of one agent.
+    pub max_runs_per_agent: u32,
+    /// Runs at once for one tenant.
+    pub max_runs_per_tenant: u32,
+    /// Tasks in line on this host; new ones are refused beyond it.
+    pub max_queued: u32,
+    /// Tasks in line for one tenant; new ones are refused beyond it.
+    pub max_queued_per_tenant: u32,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            // Waiting runs cost memory, not time: far more than there are cores.
+            max_runs: 256,
+            max_runs_per_agent: 256,
+            max_runs_per_tenant: 256,
+            max_queued: 100_000,
+            max_queued_per_tenant: 20_000,
+        }
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskConfig {
+    /// When a task fails that has not ended, in seconds after its submission; waiting for people counts.
+    pub deadline_seconds: u64,
+    /// How long a worker may go on after a cancel, in milliseconds.
+    pub cancel_grace_ms: u64,
+    /// How long a task may stay quiet before waiting clients are shown it, in milliseconds; until then
+    /// it may still be answered by a direct message.
+    pub announce_after_ms: u64,
+}
+
+impl Default for TaskConfig {
+    fn default() -> Self {
+        Self {
+            deadline_seconds: 30 * 24 * 3_600,
+            cancel_grace_ms: 5_000,
+            announce_after_ms: 1_000,
+        }
+    }
+}
+
+impl TaskConfig {
+    pub(crate) fn cancel_grace(&self) -> Duration {
+        Duration::from_millis(self.cancel_grace_ms)
+    }
+}

@@ -1,0 +1,78 @@
+//! Why an operation did not happen, and whose fault that is.
+
+use std::time::Duration;
+
+use taskyard_storage::{Failed, ReadError};
+use taskyard_task::Refusal;
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Client: there is no such task, or the caller may not see it; which of the two is not told.
+    #[error("task not found")]
+    TaskNotFound,
+    /// Client: no agent of this name is deployed, or it is being unloaded and takes no new tasks.
+    #[error("agent not found")]
+    AgentNotFound,
+    /// Operator: no such plugin is loaded.
+    #[error("plugin not found")]
+    PluginNotFound,
+    /// Client: the task does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Client: the message names another conversation than its task's (A2A 3.4).
+    #[error("contextId differs from the task's; leave it out or send the task's own")]
+    ContextMismatch,
+    /// Client: a field makes no sense.
+    #[error("{field} {problem}")]
+    Invalid {
+        /// The field, as on the wire.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Nobody's: there is too much to do.
+    #[error("{what}; try again in {} s", retry_after.as_secs())]
+    QueueFull {
+        /// Which queue.
+        what: String,
+        /// When it may be worth trying again.
+        retry_after: Duration,
+    },
+    /// Client: the idempotency key was used for another request.
+    #[error("the idempotency key was used before with another request; use a new key")]
+    IdempotencyConflict,
+    /// Client: the host will not post there.
+    #[error("{0}")]
+    WebhookRefused(String),
+    /// Operator: the component cannot be a plugin.
+    #[error("{0}")]
+    PluginRefused(String),
+    /// Operator: tasks still hold the plugin.
+    #[error("{tasks} tasks of the agent have not ended; let it drain, or wait")]
+    PluginInUse {
+        /// How many.
+        tasks: u64,
+    },
+    /// Host: it is about to end, and starts nothing new.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// Host: it cannot store anything any more.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Host: something is broken.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Self::Unavailable(failed.to_string())
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

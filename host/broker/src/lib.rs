@@ -1,0 +1,36 @@
+//! Every operation on a task: decide, commit, publish.
+//!
+//! The broker owns the one write path. The doors ask it for what clients want, the engine leases work
+//! from it and reports back, the notifier takes due notifications from it; the three know only the
+//! broker, never each other. It keeps no truth in memory: what is here is rebuilt from storage.
+
+mod agents;
+mod announcer;
+mod broker;
+mod config;
+mod error;
+mod operations;
+mod outbox;
+mod push;
+mod run;
+mod scheduler;
+mod send;
+mod slots;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod watch;
+
+pub use agents::{AgentStatus, DeployRequest, Drain, Inspector};
+pub use broker::{Broker, Sources};
+pub use config::{Config, QueueLimits, TaskConfig};
+pub use error::Error;
+pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
+pub use outbox::Delivery;
+pub use push::{PushRequest, WebhookPolicy};
+pub use run::Run;
+pub use send::{IdempotencyKey, SendRequest, Sent};
+pub use stats::{Stats, TenantStats};
+pub use taskyard_storage::Lane;
+pub use watch::Watch;

@@ -1,0 +1,167 @@
+//! Due notifications: committed with the entries that caused them, handed out lane by lane.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use taskyard_storage::Lane;
+use taskyard_task::commit::DeliveryState;
+use taskyard_task::{Change, Commit, PushConfig, Seq, TaskId, wire};
+use tokio::sync::Notify;
+
+use crate::broker::Broker;
+use crate::error::Error;
+
+/// The lanes that got something to do since they were asked for. At most one element for each lane
+/// that has rows on disk.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    ready: Mutex<HashSet<Lane>>,
+    added: Notify,
+}
+
+impl Outbox {
+    pub(crate) fn add(&self, task: TaskId, config: &str) {
+        let lane = Lane {
+            task,
+            config: config.to_owned(),
+        };
+        self.recover([lane]);
+    }
+
+    pub(crate) fn recover(&self, lanes: impl IntoIterator<Item = Lane>) {
+        self.ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(lanes);
+        self.added.notify_one();
+    }
+
+    fn take(&self) -> Vec<Lane> {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.drain().collect()
+    }
+}
+
+/// One notification that is due.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its lane.
+    pub lane: Lane,
+    /// The entry that it is about; unique within the lane.
+    pub seq: Seq,
+    /// Where to.
+    pub config: PushConfig,
+    /// What to say (A2A 4.3.3).
+    pub payload: a2a::StreamResponse,
+    /// How the attempts went so far, if there were any.
+    pub state: Option<DeliveryState>,
+}
+
+impl Broker {
+    /// Waits for lanes that got something to do since the last call. The first call gives all lanes
+    /// that have something on disk.
+    pub async fn lanes_ready(&self) -> Vec<Lane> {
+        loop {
+            let ready = self.shared.outbox.take();
+            if !ready.is_empty() {
+                return ready;
+            }
+            self.shared.outbox.added.notified().await;
+        }
+    }
+
+    /// The oldest notification that is due to a lane.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be read.
+    pub async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
+        let storage = &self.shared.storage;
+        while let Some(seq) = storage.next_due(lane)? {
+            let payload = self.payload(lane.task, seq)?;
+            let config = storage.push_config(lane.task, &lane.config)?;
+            let (Some(config), Some(payload)) = (config, payload) else {
+                // The configuration was removed while its row was on the way.
+                self.forget(lane, seq).await?;
+                continue;
+            };
+            return Ok(Some(Delivery {
+                lane: lane.clone(),
+                seq,
+                config,
+                payload,
+                state: storage.delivery_state(lane)?,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// A notification arrived.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if that cannot be stored: it will be sent again.
+    pub async fn delivered(&self, delivery: &Delivery) -> Result<(), Error> {
+        let Lane { task, config } = delivery.lane.clone();
+        let seq = delivery.seq;
+        let mut changes = Vec::with_capacity(2);
+        if delivery.state.is_some() {
+            changes.push(delivery_state(&delivery.lane, None));
+        }
+        changes.push(Change::Delivered { task, config, seq });
+        self.commit_for(&delivery.lane, changes).await
+    }
+
+    /// A notification did not arrive; `state` says what comes next.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if that cannot be stored.
+    pub async fn delivery_failed(
+        &self,
+        delivery: &Delivery,
+        state: DeliveryState,
+    ) -> Result<(), Error> {
+        let change = delivery_state(&delivery.lane, Some(state));
+        self.commit_for(&delivery.lane, vec![change]).await
+    }
+
+    /// At most `most` lanes whose deliveries do not go well, for operators.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if they cannot be read.
+    pub async fn deliveries(&self, most: usize) -> Result<Vec<(Lane, DeliveryState)>, Error> {
+        Ok(self.shared.storage.delivery_states(most)?)
+    }
+
+    fn payload(&self, task: TaskId, seq: Seq) -> Result<Option<a2a::StreamResponse>, Error> {
+        let storage = &self.shared.storage;
+        let Some(header) = storage.header(task)? else {
+            return Ok(None);
+        };
+        let before = Seq(seq.0.saturating_sub(1));
+        let entry = storage
+            .log(task, before, 1)?
+            .pop()
+            .filter(|(found, _)| *found == seq);
+        Ok(entry.and_then(|(seq, entry)| wire::event_to_a2a(header.place(), seq, &entry)))
+    }
+
+    async fn forget(&self, lane: &Lane, seq: Seq) -> Result<(), Error> {
+        let Lane { task, config } = lane.clone();
+        self.commit_for(lane, vec![Change::Delivered { task, config, seq }])
+            .await
+    }
+
+    async fn commit_for(&self, lane: &Lane, changes: Vec<Change>) -> Result<(), Error> {
+        let place = self.shared.storage.reserve(0).await?;
+        let commit = Commit::new(lane.task.partition(), 1, changes);
+        place.submit(commit, std::sync::Arc::new(())).await?;
+        Ok(())
+    }
+}
+
+fn delivery_state(lane: &Lane, state: Option<DeliveryState>) -> Change {
+    Change::DeliveryState {
+        task: lane.task,
+        config: lane.config.clone(),
+        state,
+    }
+}

@@ -1,0 +1,284 @@
+//! A run: one turn of a worker on a task, from lease to settle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskyard_storage::WorkItem;
+use taskyard_task::decide::{Outcome, RetryPolicy};
+use taskyard_task::{
+    Change, Commit, Entry, Event, Header, Input, Message, Phase, Refusal, Seq, TaskId, Timestamp,
+};
+
+use crate::broker::Broker;
+use crate::error::Error;
+use crate::slots::Slot;
+
+/// Ended tasks with more entries than this leave a snapshot: below it, folding the log costs no more
+/// than reading one.
+const SNAPSHOT_BEYOND: u64 = 64;
+/// Entries that are read at once while looking for a message.
+const PAGE: usize = 64;
+
+/// The exclusive right to work on a task. A run that is dropped before it settled or asked puts its
+/// task back in line.
+pub struct Run {
+    broker: Broker,
+    slot: Arc<Slot>,
+    header: Header,
+    item: WorkItem,
+    over: bool,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("task", &self.header.id)
+            .field("attempt", &self.header.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Waits for the next task whose turn it is, and begins a run of it. `None` once the host is
+    /// shutting down or cannot store anything any more.
+    pub async fn lease(&self) -> Option<Run> {
+        loop {
+            let runnable = self.shared.runnable.notified();
+            if self.shared.closing.is_cancelled() {
+                return None;
+            }
+            let next = self.scheduler().pop();
+            if let Some(item) = next {
+                match self.start(&item).await {
+                    Ok(Some(run)) => return Some(run),
+                    // Canceled or past its deadline while it was in line.
+                    Ok(None) => self.run_over(&item),
+                    Err(error) => {
+                        tracing::error!(task = %item.task, %error, "cannot begin a run");
+                        self.run_over(&item);
+                        if let Error::Unavailable(_) = error {
+                            return None;
+                        }
+                    }
+                }
+                continue;
+            }
+            tokio::select! {
+                () = runnable => {}
+                () = self.shared.closing.cancelled() => return None,
+                () = self.shared.failed.cancelled() => return None,
+            }
+        }
+    }
+
+    async fn start(&self, item: &WorkItem) -> Result<Option<Run>, Error> {
+        let place = self.shared.storage.reserve(0).await?;
+        let slot = self.shared.slots.get(item.task);
+        match self.change_now(&slot, place, Input::Start, |_| Ok(())) {
+            Ok((changed, _durable)) if changed.header.phase == Phase::Running => Ok(Some(Run {
+                broker: self.clone(),
+                slot,
+                header: changed.header,
+                item: item.clone(),
+                over: false,
+            })),
+            Ok(_) | Err(Error::Refused(Refusal::NotQueued)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn run_over(&self, item: &WorkItem) {
+        self.scheduler().done(item);
+        self.shared.run_over.notify_waiters();
+        // What was held back by a limit may go on.
+        self.shared.runnable.notify_one();
+    }
+}
+
+impl Run {
+    /// The task as of the beginning of the run; `attempt` is the run's number, `last` the end of the
+    /// log that it replays.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Which task.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        self.header.id
+    }
+
+    /// How long the worker may go on after a cancel.
+    #[must_use]
+    pub fn cancel_grace(&self) -> Duration {
+        self.broker.shared.config.task.cancel_grace()
+    }
+
+    /// At most `most` entries of the log as of the beginning of the run, behind `after`. Waits until
+    /// they are durable, since only those can be read.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if they cannot be read.
+    pub async fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
+        let mut applied = self.slot.follow();
+        loop {
+            applied.mark_unchanged();
+            let mut page = self
+                .broker
+                .shared
+                .storage
+                .log(self.header.id, after, most)?;
+            page.retain(|(seq, _)| *seq <= self.header.last);
+            let end = page.last().map_or(after, |(seq, _)| *seq);
+            if page.len() == most || end >= self.header.last {
+                return Ok(page);
+            }
+            self.durable(&mut applied).await?;
+        }
+    }
+
+    /// Appends what the worker did. Does not wait for the disk, except for a question: its order is
+    /// fixed, and whatever leaves the sandbox waits for everything before it.
+    ///
+    /// # Errors
+    /// [`Refusal::StaleRun`] if the task ended or was given to another run: stop. [`Error::Unavailable`]
+    /// if nothing can be stored: drop the run.
+    pub async fn record(&self, event: Event) -> Result<(Seq, Timestamp), Error> {
+        let asks = matches!(event, Event::Asked { .. });
+        let place = self.broker.shared.storage.reserve(event.size()).await?;
+        let attempt = self.header.attempt;
+        let input = Input::Record { attempt, event };
+        let (changed, durable) = self
+            .broker
+            .change_now(&self.slot, place, input, |_| Ok(()))?;
+        if let (true, Some(durable)) = (asks, durable) {
+            durable.await?;
+        }
+        Ok((changed.last, changed.at))
+    }
+
+    /// Whether the client asked to cancel.
+    #[must_use]
+    pub fn cancel_requested(&self) -> bool {
+        self.peek(|header| header.cancel_requested)
+    }
+
+    /// Resolves once the client asked to cancel.
+    pub async fn canceled(&self) {
+        let mut decisions = self.slot.follow_decisions();
+        while !self.cancel_requested() {
+            if decisions.changed().await.is_err() {
+                // The slot lives as long as this run.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The oldest message behind entry `seq` that arrived after the submission. Costs next to nothing
+    /// when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the log cannot be read.
+    pub async fn message_after(&self, seq: Seq) -> Result<Option<(Seq, Message)>, Error> {
+        let mut applied = self.slot.follow();
+        let mut after = seq;
+        while self.peek(|header| header.last_received) > after {
+            applied.mark_unchanged();
+            let page = self
+                .broker
+                .shared
+                .storage
+                .log(self.header.id, after, PAGE)?;
+            if page.is_empty() {
+                // It is decided, but not durable yet.
+                self.durable(&mut applied).await?;
+            }
+            for (seq, entry) in page {
+                if let Event::Received { message } = entry.event {
+                    return Ok(Some((seq, message)));
+                }
+                after = seq;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the run; returns once that is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::StaleRun`] if the task ended or was given to another run; [`Error::Unavailable`] if
+    /// nothing can be stored: the task is run again after a restart.
+    pub async fn settle(mut self, outcome: Outcome) -> Result<(), Error> {
+        let input = Input::Settle {
+            attempt: self.header.attempt,
+            outcome,
+            jitter: self
+                .broker
+                .shared
+                .sources
+                .ids
+                .up_to(RetryPolicy::JITTER_SCALE),
+        };
+        let place = self.broker.shared.storage.reserve(0).await?;
+        let settled = self.broker.change_now(&self.slot, place, input, |_| Ok(()));
+        // Decided either way: the task needs this run no more.
+        self.release();
+        let (changed, durable) = settled?;
+        if let Some(durable) = durable {
+            durable.await?;
+        }
+        self.leave_snapshot(&changed.header).await
+    }
+
+    async fn leave_snapshot(&self, header: &Header) -> Result<(), Error> {
+        if !header.is_ended() || header.last.0 <= SNAPSHOT_BEYOND {
+            return Ok(());
+        }
+        let task = header.id;
+        let view = Box::new(self.broker.fold(task, header.last)?);
+        let place = self.broker.shared.storage.reserve(view.size()).await?;
+        let change = Change::Snapshot { task, view };
+        let commit = Commit::new(task.partition(), header.epoch, vec![change]);
+        place.submit(commit, Arc::clone(&self.slot) as _).await?;
+        Ok(())
+    }
+
+    async fn durable(&self, applied: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Error> {
+        let failed = &self.broker.shared.failed;
+        tokio::select! {
+            _ = applied.changed() => Ok(()),
+            () = failed.cancelled() => Err(Error::Unavailable("the host cannot store anything any more".to_owned())),
+        }
+    }
+
+    fn peek<T>(&self, look: impl FnOnce(&Header) -> T) -> T {
+        let mut turn = self.slot.turn();
+        match turn.header(&self.broker.shared.storage) {
+            Ok(Some(header)) => look(header),
+            // It was there when the run began, and the slot keeps it.
+            Ok(None) | Err(_) => look(&self.header),
+        }
+    }
+
+    fn release(&mut self) {
+        if !self.over {
+            self.over = true;
+            self.broker.run_over(&self.item);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let attempt = self.header.attempt;
+        let abandoned = self.peek(|now| now.phase == Phase::Running && now.attempt == attempt);
+        self.release();
+        if abandoned && !self.broker.shared.closing.is_cancelled() {
+            self.broker.enqueue(self.item.clone());
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Sending a message: a new task, or the next message of one (A2A 3.1.1, 3.4).
+
+use std::time::Duration;
+
+use taskyard_storage::Reservation;
+use taskyard_task::commit::Remembered;
+use taskyard_task::decide::{NewTask, submit};
+use taskyard_task::entry::REPLAY_CONTRACT;
+use taskyard_task::{Agent, AgentName, Digest, Input, Message, Partition, Seq, Submission, TaskId};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::broker::{Broker, Changed};
+use crate::error::Error;
+use crate::operations::Caller;
+use crate::push::PushRequest;
+use crate::scheduler::Full;
+
+/// The longest name of a conversation that a client may choose, in bytes.
+const MAX_CONTEXT_ID_BYTES: usize = 256;
+/// When it may be worth trying again after a full queue.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A message to send.
+#[derive(Debug, Clone)]
+pub struct SendRequest {
+    /// To whom.
+    pub agent: AgentName,
+    /// What.
+    pub message: Message,
+    /// The task that it belongs to; a new one if absent.
+    pub task: Option<TaskId>,
+    /// The conversation that it belongs to; a new one, or the task's, if absent.
+    pub context_id: Option<String>,
+    /// Media types that the client accepts.
+    pub accepted_output_modes: Vec<String>,
+    /// The client's metadata of the request: a JSON object, as text.
+    pub metadata: Option<String>,
+    /// A webhook to register with it.
+    pub push: Option<PushRequest>,
+    /// Whether the client is shown the task at once (A2A `returnImmediately`).
+    pub announce: bool,
+    /// Makes sending again safe.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// A key under which a request takes effect once.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The client's key. Counts for this caller and agent only.
+    pub key: String,
+    /// A digest of the request. The same key with another one is a conflict.
+    pub body: Digest,
+}
+
+/// What a message became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// The task.
+    pub task: TaskId,
+    /// The entry that the message made.
+    pub seq: Seq,
+}
+
+impl Broker {
+    /// Sends a message. Returns once it is durable.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing was stored then.
+    pub async fn send(&self, caller: &Caller, request: SendRequest) -> Result<Sent, Error> {
+        if self.shared.closing.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        check_context_id(request.context_id.as_deref())?;
+        let Some(idempotency) = &request.idempotency else {
+            return self.send_once(caller, request, None).await;
+        };
+        let key = scoped_key(caller, &request.agent, &idempotency.key);
+        let body = idempotency.body;
+        let partition = match request.task {
+            Some(task) => task.partition(),
+            None => partition_of(key),
+        };
+        let _turn = self.shared.idempotency.turn(key).await;
+        match self.shared.storage.remembered(partition, key)? {
+            Some(known) if known.body == body => Ok(sent_before(known)),
+            Some(_) => Err(Error::IdempotencyConflict),
+            None => self.send_once(caller, request, Some((key, body))).await,
+        }
+    }
+
+    async fn send_once(
+        &self,
+        caller: &Caller,
+        request: SendRequest,
+        remember: Option<(Digest, Digest)>,
+    ) -> Result<Sent, Error> {
+        if let Some(push) = &request.push {
+            self.check_webhook(push).await?;
+        }
+        match request.task {
+            Some(task) => self.continue_task(caller, task, request, remember).await,
+            None => self.new_task(caller, request, remember).await,
+        }
+    }
+
+    async fn continue_task(
+        &self,
+        caller: &Caller,
+        task: TaskId,
+        request: SendRequest,
+        remember: Option<(Digest, Digest)>,
+    ) -> Result<Sent, Error> {
+        if let Some(push) = request.push {
+            let (config, agent) = (self.push_config_of(push), &request.agent);
+            self.change(task, Input::PutPushConfig(config), |header| {
+                caller.may_see(agent, header)
+            })
+            .await?;
+        }
+        let input = Input::Message {
+            message: request.message,
+            remember,
+        };
+        let changed = self
+            .change(task, input, |header| {
+                caller.may_see(&request.agent, header)?;
+                match &request.context_id {
+                    // A2A 3.4: another conversation than the task's must be refused.
+                    Some(context) if *context != header.context_id => Err(Error::ContextMismatch),
+                    _ => Ok(()),
+                }
+            })
+            .await?;
+        Ok(Sent {
+            task,
+            seq: changed.first,
+        })
+    }
+
+    async fn new_task(
+        &self,
+        caller: &Caller,
+        request: SendRequest,
+        remember: Option<(Digest, Digest)>,
+    ) -> Result<Sent, Error> {
+        let agent = self.shared.agents.open_for_new_tasks(&request.agent)?;
+        self.check_room(caller)?;
+        let partition = remember.map(|(key, _)| partition_of(key));
+        let id = self.shared.sources.ids.task_id(partition);
+        let announced = request.announce;
+        let size = request.message.size() + agent.config.len();
+        let new = self.prepare(caller, &agent, id, request, remember);
+        let place = self.shared.storage.reserve(size).await?;
+        self.begin(place, new).await?;
+        metrics::counter!("taskyard_tasks_submitted_total", "agent" => agent.name.to_string())
+            .increment(1);
+        if !announced {
+            self.announce_later(id);
+        }
+        Ok(Sent {
+            task: id,
+            seq: Seq::ZERO.next(),
+        })
+    }
+
+    fn prepare(
+        &self,
+        caller: &Caller,
+        agent: &Agent,
+        id: TaskId,
+        request: SendRequest,
+        remember: Option<(Digest, Digest)>,
+    ) -> NewTask {
+        let sources = &self.shared.sources;
+        let context_id = request.context_id.unwrap_or_else(|| sources.ids.unique());
+        let lifetime_ms = self
+            .shared
+            .config
+            .task
+            .deadline_seconds
+            .saturating_mul(1_000);
+        NewTask {
+            id,
+            submission: Submission {
+                message: request.message,
+                tenant: caller.tenant.clone(),
+                agent: agent.name.clone(),
+                context_id,
+                digest: agent.digest,
+                config: agent.config.clone(),
+                limits: agent.limits,
+                accepted_output_modes: request.accepted_output_modes,
+                metadata: request.metadata,
+                contract: REPLAY_CONTRACT,
+                seed: sources.ids.random(),
+            },
+            // On one host, partitions have had one owner for ever.
+            epoch: 1,
+            deadline: sources.clock.now().plus_millis(lifetime_ms),
+            announced: request.announce,
+            push: request.push.map(|push| self.push_config_of(push)),
+            remember,
+        }
+    }
+
+    async fn begin(&self, place: Reservation<'_>, new: NewTask) -> Result<Changed, Error> {
+        let slot = self.shared.slots.get(new.id);
+        let (changed, durable) = {
+            let mut turn = slot.turn();
+            let decision = submit(self.shared.sources.clock.now(), new);
+            let changed = Changed::of(&decision);
+            turn.decide(decision.header.clone());
+            self.follow(&decision);
+            let durable = place.submit(decision.into_commit(), std::sync::Arc::clone(&slot) as _);
+            (changed, durable)
+        };
+        durable.await?;
+        Ok(changed)
+    }
+
+    fn check_room(&self, caller: &Caller) -> Result<(), Error> {
+        let full = match self.scheduler().room_for(&caller.tenant) {
+            Ok(()) => return Ok(()),
+            Err(full) => full,
+        };
+        let what = match full {
+            Full::Host => "the host has as many tasks in line as it may",
+            Full::Tenant => "the tenant has as many tasks in line as it may",
+        };
+        metrics::counter!("taskyard_tasks_refused_total").increment(1);
+        Err(Error::QueueFull {
+            what: what.to_owned(),
+            retry_after: RETRY_AFTER,
+        })
+    }
+}
+
+fn check_context_id(context_id: Option<&str>) -> Result<(), Error> {
+    match context_id {
+        Some(id) if id.is_empty() || id.len() > MAX_CONTEXT_ID_BYTES => Err(Error::Invalid {
+            field: "message.contextId",
+            problem: format!("must have between 1 and {MAX_CONTEXT_ID_BYTES} bytes"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn sent_before(known: Remembered) -> Sent {
+    Sent {
+        task: known.task,
+        seq: known.seq,
+    }
+}
+
+/// The key as nobody else can have it: callers never meet each other's keys.
+fn scoped_key(caller: &Caller, agent: &AgentName, key: &str) -> Digest {
+    let principal = caller.principal.as_deref().unwrap_or_default();
+    // None of the first three can contain a zero byte.
+    Digest::of(format!("{}\0{agent}\0{principal}\0{key}", caller.tenant).as_bytes())
+}
+
+/// A new task is made where its idempotency key is kept, so that both are one commit.
+fn partition_of(key: Digest) -> Partition {
+    let [first, ..] = key.to_bytes();
+    Partition::of_hash(first)
+}
+
+/// Requests with the same idempotency key take turns, so that the second finds what the first stored.
+#[derive(Default)]
+pub(crate) struct IdempotencyLocks {
+    stripes: [Mutex<()>; IdempotencyLocks::STRIPES],
+}
+
+impl IdempotencyLocks {
+    /// Keys that share a stripe wait for each other without need; more stripes make that rare.
+    const STRIPES: usize = 32;
+
+    async fn turn(&self, key: Digest) -> MutexGuard<'_, ()> {
+        let [.., last] = key.to_bytes();
+        let [first, ..] = &self.stripes;
+        let stripe = self.stripes.get(usize::from(last) % Self::STRIPES);
+        stripe.unwrap_or(first).lock().await
+    }
+}

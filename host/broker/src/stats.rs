@@ -1,0 +1,76 @@
+//! What an operator sees at once: what is in line, what runs, and why something does not.
+
+use serde::Serialize;
+
+use crate::broker::Broker;
+
+/// How many tenants are listed, those with the longest lines first.
+const MAX_TENANTS: usize = 100;
+
+/// What is in line and what runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stats {
+    /// Tasks in line.
+    pub queued: u32,
+    /// Tasks that run.
+    pub running: u32,
+    /// How long the task at the head of the oldest line waits, in milliseconds.
+    pub oldest_queued_ms: u64,
+    /// By tenant, those with the longest lines first.
+    pub tenants: Vec<TenantStats>,
+}
+
+/// What one tenant has in line and running.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantStats {
+    /// The tenant; empty for the default one.
+    pub tenant: String,
+    /// Its tasks in line.
+    pub queued: u32,
+    /// Its tasks that run.
+    pub running: u32,
+    /// Which limit keeps its next task from running, if one does.
+    pub blocked_on: Option<&'static str>,
+}
+
+impl Broker {
+    /// What is in line and what runs, now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let now = self.shared.sources.clock.now();
+        let scheduler = self.scheduler();
+        let mut tenants: Vec<_> = scheduler
+            .tenants()
+            .map(|(tenant, queued, running, blocked_on)| TenantStats {
+                tenant: tenant.to_string(),
+                queued,
+                running,
+                blocked_on,
+            })
+            .collect();
+        tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.queued));
+        tenants.truncate(MAX_TENANTS);
+        Stats {
+            queued: scheduler.queued(),
+            running: scheduler.running(),
+            oldest_queued_ms: scheduler
+                .oldest()
+                .map_or(0, |oldest| now.millis_since(oldest)),
+            tenants,
+        }
+    }
+
+    /// Whether the host takes work; `Err` says why not.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn is_ready(&self) -> Result<(), String> {
+        if let Some(failed) = self.shared.storage.failed() {
+            return Err(failed.to_string());
+        }
+        if self.shared.closing.is_cancelled() {
+            return Err("the host is shutting down".to_owned());
+        }
+        Ok(())
+    }
+}

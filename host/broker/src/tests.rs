@@ -1,0 +1,1 @@
+//! Scenarios with a scripted worker and a simulated clock.

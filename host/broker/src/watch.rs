@@ -1,0 +1,192 @@
+//! Following a task: the log from a number on, first what is stored, then what becomes durable.
+//!
+//! A watch reads the log at its own pace. It holds up neither the worker nor other watches, and can
+//! lose nothing.
+
+use std::sync::Arc;
+
+use taskyard_storage::ReadError;
+use taskyard_task::{AgentName, Entry, Header, Seq, TaskId};
+use tokio::sync::watch;
+
+use crate::broker::Broker;
+use crate::error::Error;
+use crate::operations::{Caller, TaskSnapshot};
+use crate::send::Sent;
+use crate::slots::Slot;
+
+/// Entries that are read at once.
+const PAGE: usize = 256;
+
+/// A view of a task that moves on.
+pub struct Watch {
+    broker: Broker,
+    header: Header,
+    applied: watch::Receiver<u64>,
+    after: Seq,
+    /// Keeps the slot, and with it the wake-ups, alive.
+    _slot: Arc<Slot>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch")
+            .field("task", &self.header.id)
+            .field("after", &self.after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Broker {
+    /// Follows a task that the caller may see.
+    ///
+    /// # Errors
+    /// [`Error::TaskNotFound`].
+    pub async fn watch(
+        &self,
+        caller: &Caller,
+        agent: &AgentName,
+        task: TaskId,
+    ) -> Result<Watch, Error> {
+        let watch = self.watch_task(task)?;
+        caller.may_see(agent, &watch.header)?;
+        Ok(watch)
+    }
+
+    /// Follows the task of a message just sent, which may still end in a direct answer.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] only.
+    pub async fn watch_sent(&self, sent: &Sent) -> Result<Watch, Error> {
+        self.watch_task(sent.task)
+    }
+
+    /// Waits until the turn that a message began is over: the task ended, or waits for somebody
+    /// (A2A 3.2.2), or was answered directly.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the host fails meanwhile.
+    pub async fn turn_end(&self, sent: &Sent) -> Result<TaskSnapshot, Error> {
+        let mut watch = self.watch_task(sent.task)?;
+        let header = watch
+            .until(|header| {
+                header.last >= sent.seq && (header.is_ended() || header.state.is_interrupted())
+            })
+            .await?;
+        self.snapshot_of(header)
+    }
+
+    /// Waits until `task` has ended.
+    pub(crate) async fn ended(&self, task: TaskId) -> Result<(), Error> {
+        self.watch_task(task)?
+            .until(Header::is_ended)
+            .await
+            .map(|_| ())
+    }
+
+    fn watch_task(&self, task: TaskId) -> Result<Watch, Error> {
+        let slot = self.shared.slots.get(task);
+        // IMPORTANT: before the first look, or what becomes durable in between would wake nobody.
+        let applied = slot.follow();
+        let header = self
+            .shared
+            .storage
+            .header(task)?
+            .ok_or(Error::TaskNotFound)?;
+        Ok(Watch {
+            broker: self.clone(),
+            header,
+            applied,
+            after: Seq::ZERO,
+            _slot: slot,
+        })
+    }
+}
+
+impl Watch {
+    /// Which task: id, conversation, agent and tenant never change; the rest is as of the last look.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The task as it is; [`Watch::next`] goes on behind it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be read.
+    pub async fn snapshot(&mut self) -> Result<TaskSnapshot, Error> {
+        self.look()?;
+        let snapshot = self.broker.snapshot_of(self.header.clone())?;
+        self.after = snapshot.header.last;
+        Ok(snapshot)
+    }
+
+    /// Goes on behind entry `seq`.
+    pub fn resume_after(&mut self, seq: Seq) {
+        self.after = seq;
+    }
+
+    /// Waits until clients may be shown the task, or until it was answered directly; [`Watch::next`]
+    /// goes on behind what is returned.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the host fails meanwhile.
+    pub async fn announced(&mut self) -> Result<TaskSnapshot, Error> {
+        self.until(|header| header.announced || header.is_ended())
+            .await?;
+        self.snapshot().await
+    }
+
+    /// The next entries, in order, once they are durable; at most 256. Empty: the task has ended and
+    /// nothing will follow.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the host fails meanwhile.
+    pub async fn next(&mut self) -> Result<Vec<(Seq, Entry)>, Error> {
+        loop {
+            self.applied.mark_unchanged();
+            let entries = self
+                .broker
+                .shared
+                .storage
+                .log(self.header.id, self.after, PAGE)?;
+            if let Some((last, _)) = entries.last() {
+                self.after = *last;
+                return Ok(entries);
+            }
+            self.look()?;
+            if self.header.is_ended() && self.header.last <= self.after {
+                return Ok(Vec::new());
+            }
+            if self.header.last <= self.after {
+                self.changed().await?;
+            }
+        }
+    }
+
+    async fn until(&mut self, reached: impl Fn(&Header) -> bool) -> Result<Header, Error> {
+        loop {
+            self.applied.mark_unchanged();
+            self.look()?;
+            if reached(&self.header) {
+                return Ok(self.header.clone());
+            }
+            self.changed().await?;
+        }
+    }
+
+    fn look(&mut self) -> Result<(), ReadError> {
+        if let Some(header) = self.broker.shared.storage.header(self.header.id)? {
+            self.header = header;
+        }
+        Ok(())
+    }
+
+    async fn changed(&mut self) -> Result<(), Error> {
+        let failed = || Error::Unavailable("the host cannot store anything any more".to_owned());
+        tokio::select! {
+            changed = self.applied.changed() => changed.map_err(|_| failed()),
+            () = self.broker.shared.failed.cancelled() => Err(failed()),
+        }
+    }
+}
