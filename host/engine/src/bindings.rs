@@ -1,0 +1,19 @@
+//! What wasmtime generates from `wit/`.
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "worker",
+    imports: {
+        "taskyard:worker/task.get-identity": trappable,
+        "taskyard:worker/artifacts.open": trappable,
+        "taskyard:worker/log.write": trappable,
+        "taskyard:worker/config.get": trappable,
+        "taskyard:worker/config.all": trappable,
+        default: async | trappable,
+    },
+    exports: { default: async },
+    trappable_error_type: {
+        "taskyard:worker/types.op-error" => crate::replay::CallError,
+    },
+    additional_derives: [PartialEq],
+});

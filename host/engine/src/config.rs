@@ -1,0 +1,60 @@
+//! The operator's settings of the engine.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The operator's settings of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many workers may be in memory at once; at least 1. Each reserves address space, not memory.
+    pub max_instances: u32,
+    /// How many compiled components stay loaded; at least 1. The least recently used one goes first.
+    pub max_components: usize,
+    /// How many components are compiled at once; at least 1. One compilation already uses every core.
+    pub compile_jobs: usize,
+    /// Where compiled components are kept, so that a restart does not compile them again. Nowhere if
+    /// not set. Whoever can write there can run code as the host.
+    pub cache_dir: Option<PathBuf>,
+    /// How many bytes of a worker's memory stay resident between runs: more is faster, and costs up to
+    /// this much memory for each of `max_instances`.
+    pub keep_resident_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            // About 2 TiB of the 128 TiB of addresses that a process has.
+            max_instances: 256,
+            // Compiled components are 1 to 40 MB.
+            max_components: 64,
+            compile_jobs: 1,
+            cache_dir: None,
+            // What a small worker touches.
+            keep_resident_bytes: 256 << 10,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types cannot say.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        /// The pool reserves two times 4 GiB for each; this is a quarter of what a process has.
+        const MOST_INSTANCES: u32 = 4_000;
+
+        let refuse = |setting, problem| Err(Error::Config { setting, problem });
+        if !(1..=MOST_INSTANCES).contains(&self.max_instances) {
+            return refuse("max_instances", "must be between 1 and 4000");
+        }
+        if self.max_components == 0 {
+            return refuse("max_components", "must be at least 1");
+        }
+        if self.compile_jobs == 0 {
+            return refuse("compile_jobs", "must be at least 1");
+        }
+        Ok(())
+    }
+}

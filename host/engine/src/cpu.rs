@@ -1,0 +1,89 @@
+//! Measures how long a run computes; waiting does not count.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use taskyard_clock::{Clock, Instant};
+
+/// What a run has computed so far: the time spent inside of `poll`, host calls and replay included.
+pub(crate) struct CpuMeter {
+    clock: Clock,
+    zero: Instant,
+    limit: Duration,
+    /// Of the polls that are over, in nanoseconds.
+    used_ns: AtomicU64,
+    /// When the current poll began, in nanoseconds since `zero`.
+    poll_began_ns: AtomicU64,
+}
+
+impl CpuMeter {
+    /// A meter that stands at zero.
+    pub(crate) fn new(clock: &Clock, limit_ms: u64) -> Arc<Self> {
+        Arc::new(Self {
+            clock: clock.clone(),
+            zero: clock.instant(),
+            limit: Duration::from_millis(limit_ms),
+            used_ns: AtomicU64::new(0),
+            poll_began_ns: AtomicU64::new(0),
+        })
+    }
+
+    /// The limit in milliseconds, if it is used up. To be asked while a poll goes on.
+    pub(crate) fn exceeded_ms(&self) -> Option<u128> {
+        let poll = self.now_ns() - self.poll_began_ns.load(Ordering::Relaxed);
+        let used = self.used_ns.load(Ordering::Relaxed) + poll;
+        (Duration::from_nanos(used) > self.limit).then_some(self.limit.as_millis())
+    }
+
+    /// Counts what `work` computes.
+    pub(crate) async fn measure<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let began = self.now_ns();
+            self.poll_began_ns.store(began, Ordering::Relaxed);
+            let polled = work.as_mut().poll(context);
+            self.used_ns
+                .fetch_add(self.now_ns() - began, Ordering::Relaxed);
+            polled
+        })
+        .await
+    }
+
+    fn now_ns(&self) -> u64 {
+        let passed = self.clock.instant().duration_since(self.zero);
+        u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_polls_count() {
+        let meter = CpuMeter::new(&Clock::system(), 60_000);
+        let busy = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            meter.exceeded_ms()
+        };
+        assert_eq!(meter.measure(busy).await, None);
+        assert!(meter.used_ns.load(Ordering::Relaxed) < 15_000_000);
+    }
+
+    #[tokio::test]
+    async fn the_poll_that_goes_on_counts() {
+        let meter = CpuMeter::new(&Clock::system(), 1);
+        let clock = Clock::system();
+        let began = clock.instant();
+        let busy = async {
+            while began.elapsed() < Duration::from_millis(3) {
+                std::hint::spin_loop();
+            }
+            meter.exceeded_ms()
+        };
+        assert_eq!(meter.measure(busy).await, Some(1));
+    }
+}

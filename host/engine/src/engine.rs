@@ -1,0 +1,106 @@
+//! Leases runs, as many at once as there may be instances.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskyard_broker::{Broker, Inspector, Run};
+use taskyard_clock::{Clock, IdSource};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::inspect::PluginInspector;
+use crate::run::Runner;
+use crate::sandbox::Sandbox;
+use crate::workers::Workers;
+
+/// Runs workers. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    runner: Arc<Runner>,
+    inspector: Arc<PluginInspector>,
+    /// One permit for each instance that may run. The broker has its own bounds; this one keeps the
+    /// pool from ever being asked for more than it has.
+    slots: Arc<Semaphore>,
+}
+
+impl Engine {
+    /// Sets up the sandbox. Nothing runs before [`Engine::run_loop`].
+    ///
+    /// # Errors
+    /// If a setting makes no sense or the system has not what it asks for.
+    pub fn new(
+        config: &Config,
+        broker: Broker,
+        clock: Clock,
+        ids: IdSource,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        let sandbox = Sandbox::new(config)?;
+        let workers = Workers::new(config, Arc::clone(&sandbox), clock.clone(), ids)?;
+        let workers = Arc::new(workers);
+        let inspector =
+            PluginInspector::new(Arc::clone(&sandbox), Arc::clone(&workers), clock.clone());
+        let runner = Runner {
+            broker,
+            clock,
+            sandbox,
+            workers,
+        };
+        Ok(Self {
+            runner: Arc::new(runner),
+            inspector: Arc::new(inspector),
+            slots: Arc::new(Semaphore::new(config.max_instances as usize)),
+        })
+    }
+
+    /// What the broker asks about a component before it deploys it. Holds no broker, so the broker can
+    /// hold it.
+    #[must_use]
+    pub fn inspector(&self) -> Arc<dyn Inspector> {
+        Arc::clone(&self.inspector) as _
+    }
+
+    /// Does runs until `shutdown`, or until the broker has no more. Runs that go on then get `grace` to
+    /// end and are dropped: they go back in line, and are replayed after the restart.
+    pub async fn run_loop(&self, shutdown: CancellationToken, grace: Duration) {
+        let runs = TaskTracker::new();
+        let abandon = CancellationToken::new();
+        while let Some(Some((slot, run))) = shutdown.run_until_cancelled(self.next()).await {
+            let runner = Arc::clone(&self.runner);
+            let abandoned = abandon.clone().cancelled_owned();
+            runs.spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = runner.run(run, slot) => {}
+                    () = abandoned => {}
+                }
+            });
+        }
+        runs.close();
+        if tokio::time::timeout(grace, runs.wait()).await.is_err() {
+            tracing::info!(
+                runs = runs.len(),
+                "runs did not end in time; they go back in line"
+            );
+            abandon.cancel();
+            runs.wait().await;
+        }
+    }
+
+    /// The next run, with the right to an instance.
+    async fn next(&self) -> Option<(OwnedSemaphorePermit, Run)> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let run = self.runner.broker.lease().await?;
+        Some((slot, run))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}

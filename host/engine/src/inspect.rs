@@ -1,0 +1,175 @@
+//! Looks at a component before it may be deployed: is it a worker, and what does it say it is?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use taskyard_broker::Inspector;
+use taskyard_clock::Clock;
+use taskyard_task::{Digest, Manifest, Timestamp};
+use tokio::sync::Semaphore;
+
+use crate::bindings::exports::taskyard::worker::handler;
+use crate::host::Ctx;
+use crate::manifest;
+use crate::sandbox::{INSPECTIONS, Sandbox};
+use crate::verdict;
+use crate::workers::{LinkedWorker, Workers};
+
+/// What `describe` may use: runtimes start in less.
+const MEMORY_BYTES: u64 = 128 << 20;
+/// What `describe` may compute. Interpreters need tenths of a second.
+const CPU_MS: u64 = 5_000;
+/// What `describe` may take, waiting for its turn included.
+const TIME: Duration = Duration::from_secs(30);
+
+/// How every WebAssembly file begins.
+const MAGIC: &[u8] = b"\0asm";
+/// How core modules go on.
+const MODULE_VERSION: &[u8] = &[1, 0, 0, 0];
+
+/// The engine's side of loading plugins.
+pub(crate) struct PluginInspector {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) clock: Clock,
+    /// As many as the pool has room for beside those that run.
+    turns: Semaphore,
+}
+
+impl PluginInspector {
+    pub(crate) fn new(sandbox: Arc<Sandbox>, workers: Arc<Workers>, clock: Clock) -> Self {
+        Self {
+            sandbox,
+            workers,
+            clock,
+            turns: Semaphore::new(INSPECTIONS as usize),
+        }
+    }
+
+    async fn inspect_component(&self, component: &[u8]) -> Result<Manifest, String> {
+        check_kind(component)?;
+        let digest = Digest::of(component);
+        let bytes = || async { Ok(component.to_vec()) };
+        let worker = self.workers.get(digest, bytes).await;
+        let worker = worker.map_err(|error| format!("it is no worker for this host: {error}"))?;
+
+        // The semaphore is never closed; without a permit the pool would be short, and say so.
+        let _turn = self.turns.acquire().await;
+        let first = self.describe(&worker, [1; 32], Timestamp(0)).await?;
+        let second = self.describe(&worker, [2; 32], Timestamp(1 << 40)).await?;
+        if first != second {
+            return Err("`describe` gave two answers; it must always give the same".to_owned());
+        }
+        manifest::check(first).map_err(|problems| format!("its manifest is wrong: {problems}"))
+    }
+
+    /// Asks a fresh instance, in a world with this randomness and time.
+    async fn describe(
+        &self,
+        worker: &LinkedWorker,
+        seed: [u8; 32],
+        now: Timestamp,
+    ) -> Result<handler::Manifest, String> {
+        let ctx = Ctx::describing(&self.clock, MEMORY_BYTES, CPU_MS, seed, now);
+        let cpu = Arc::clone(&ctx.cpu);
+        let mut store = self.sandbox.store(ctx);
+        let described = {
+            let call = async {
+                let instance = worker.instantiate_async(&mut store).await?;
+                let handler = instance.taskyard_worker_handler();
+                handler.call_describe(&mut store).await
+            };
+            tokio::time::timeout(TIME, cpu.measure(call)).await
+        };
+        match described {
+            Ok(Ok(manifest)) => Ok(manifest),
+            Ok(Err(error)) => Err(format!(
+                "`describe` failed: {}",
+                verdict::explain(&error, store.data())
+            )),
+            Err(_) => Err(format!("`describe` took longer than {} s", TIME.as_secs())),
+        }
+    }
+}
+
+impl Inspector for PluginInspector {
+    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, String>> {
+        self.inspect_component(component).boxed()
+    }
+}
+
+/// Tells apart what is commonly uploaded by mistake.
+fn check_kind(component: &[u8]) -> Result<(), String> {
+    let Some(version) = component.strip_prefix(MAGIC) else {
+        return Err("it is not WebAssembly: it does not begin with `\\0asm`".to_owned());
+    };
+    if version.starts_with(MODULE_VERSION) {
+        return Err(
+            "it is a core module, not a component; build it for the target wasm32-wasip2"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use taskyard_clock::IdSource;
+
+    use super::*;
+    use crate::Config;
+
+    /// What is said about a component, in text or binary form.
+    async fn refusal(component: impl AsRef<[u8]>) -> String {
+        let config = Config {
+            max_instances: 1,
+            ..Config::default()
+        };
+        let clock = Clock::system();
+        let sandbox = Sandbox::new(&config).unwrap();
+        let ids = IdSource::system();
+        let workers = Workers::new(&config, Arc::clone(&sandbox), clock.clone(), ids).unwrap();
+        let inspector = PluginInspector::new(sandbox, Arc::new(workers), clock);
+        let binary = wat::parse_bytes(component.as_ref()).unwrap_or(component.as_ref().into());
+        inspector.inspect(&binary).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_component_is_told_apart() {
+        assert!(refusal("<html>").await.contains("not WebAssembly"));
+        assert!(refusal("").await.contains("not WebAssembly"));
+        assert!(refusal("(module)").await.contains("core module"));
+        assert!(
+            refusal(b"\0asm\x0d\0\x01\0rubbish")
+                .await
+                .contains("failed to parse")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_export_is_named() {
+        let said = refusal("(component)").await;
+        assert!(said.contains("`taskyard:worker/handler@0.1.0`"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_import_that_is_not_linked_is_named() {
+        let http = r#"(component (import "wasi:http/types@0.2.0" (instance
+            (export "fields" (type (sub resource))))))"#;
+        let said = refusal(http).await;
+        assert!(said.contains("wasi:http/types@0.2.0"), "{said}");
+        let unknown = r#"(component (import "acme:tools/shell" (instance
+            (export "run" (func)))))"#;
+        let said = refusal(unknown).await;
+        assert!(said.contains("acme:tools/shell"), "{said}");
+        let newer = r#"(component (import "taskyard:worker/task@0.1.0" (instance
+            (export "fork" (func)))))"#;
+        let said = refusal(newer).await;
+        assert!(
+            said.contains("taskyard:worker/task@0.1.0") && said.contains("fork"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! How far each artifact of a task is.
+
+use std::collections::HashMap;
+
+use taskyard_task::{ArtifactSpec, Event, Part};
+
+use super::stop::Refusal;
+
+/// How many artifacts a task may have. Each costs a little memory for as long as the run takes.
+const MAX_ARTIFACTS: usize = 10_000;
+
+/// How far each artifact of a task is. Follows from the calls of the worker alone.
+#[derive(Debug, Default)]
+pub(crate) struct ArtifactStages(HashMap<String, Stage>);
+
+#[derive(Debug)]
+enum Stage {
+    /// Opened; its description goes with the first chunk.
+    Opened(ArtifactSpec),
+    Growing,
+    /// Put whole, or closed.
+    Sealed,
+}
+
+impl ArtifactStages {
+    /// Opens an artifact.
+    ///
+    /// # Errors
+    /// If it was opened or put before, or there are too many.
+    pub(crate) fn open(&mut self, spec: ArtifactSpec) -> Result<(), Refusal> {
+        if self.0.contains_key(&spec.id) {
+            return refuse(&spec.id, "was opened or put before; choose another id");
+        }
+        self.admit(&spec.id)?;
+        self.0.insert(spec.id.clone(), Stage::Opened(spec));
+        Ok(())
+    }
+
+    /// The entry that puts an artifact whole.
+    ///
+    /// # Errors
+    /// If there are too many.
+    pub(crate) fn put(&self, spec: ArtifactSpec, parts: Vec<Part>) -> Result<Event, Refusal> {
+        self.admit(&spec.id)?;
+        Ok(Event::ArtifactPut { spec, parts })
+    }
+
+    /// The entry that adds a chunk.
+    ///
+    /// # Errors
+    /// If the artifact is not open.
+    pub(crate) fn append(&self, id: String, chunk: Part) -> Result<Event, Refusal> {
+        let spec = match self.0.get(&id) {
+            Some(Stage::Opened(spec)) => Some(spec.clone()),
+            Some(Stage::Growing) => None,
+            Some(Stage::Sealed) | None => return refuse(&id, "is not open; open it first"),
+        };
+        Ok(Event::ArtifactAppended { id, spec, chunk })
+    }
+
+    /// The entry that seals an artifact.
+    ///
+    /// # Errors
+    /// If it is not open, or has no chunk yet.
+    pub(crate) fn close(&self, id: String) -> Result<Event, Refusal> {
+        match self.0.get(&id) {
+            Some(Stage::Growing) => Ok(Event::ArtifactClosed { id }),
+            Some(Stage::Opened(_)) => refuse(&id, "has no chunk yet; append one first"),
+            Some(Stage::Sealed) | None => refuse(&id, "is not open; open it first"),
+        }
+    }
+
+    /// The artifact is put or closed.
+    pub(crate) fn sealed(&mut self, id: String) {
+        self.0.insert(id, Stage::Sealed);
+    }
+
+    /// The artifact has a chunk.
+    pub(crate) fn grown(&mut self, id: String) {
+        self.0.insert(id, Stage::Growing);
+    }
+
+    fn admit(&self, id: &str) -> Result<(), Refusal> {
+        if self.0.len() < MAX_ARTIFACTS || self.0.contains_key(id) {
+            Ok(())
+        } else {
+            Err(Refusal::Limit(format!("artifacts: {MAX_ARTIFACTS}")))
+        }
+    }
+}
+
+fn refuse<T>(id: &str, problem: &str) -> Result<T, Refusal> {
+    Err(Refusal::Invalid(format!("artifact {id:?} {problem}")))
+}

@@ -1,0 +1,100 @@
+//! Why a call does not return what was asked for.
+
+use taskyard_broker as broker;
+use taskyard_task::Event;
+use taskyard_task::Seq;
+
+/// Why a call does not return what was asked for.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The worker is told, and goes on.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The run is over.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+}
+
+/// What a worker is told about a call that was refused. Follows from the log and the call alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The client asked to cancel, so nobody will answer.
+    #[error("the task was asked to cancel")]
+    Canceled,
+    /// An operator's limit is reached; the text names it.
+    #[error("limit exceeded: {0}")]
+    Limit(String),
+    /// The call itself is wrong; the text says how to mend it.
+    #[error("invalid: {0}")]
+    Invalid(String),
+}
+
+/// Why a run is over in the middle of a call. No code of the worker runs afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The worker asked, and waits without an instance.
+    #[error("the worker waits for an answer")]
+    Suspended,
+    /// Another run took over, or the task ended; nothing of this run counts any more.
+    #[error("the run is no longer the task's current one")]
+    Stale,
+    /// The log cannot be read or written; the task has to be run again.
+    #[error("the task's log is unavailable: {0}")]
+    Unavailable(String),
+    /// The worker did something else than the log says. The text says what.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The log was begun in a way that this host cannot repeat.
+    #[error("{0}")]
+    Incompatible(String),
+    /// The run computed for longer than it may.
+    #[error("exceeded the CPU limit of {limit_ms} ms")]
+    CpuLimit {
+        /// The pinned limit.
+        limit_ms: u128,
+    },
+    /// A wait would need a log entry beyond the limit, and a wait cannot be refused.
+    #[error("exceeded the limit of {limit} log entries by waiting")]
+    LogLimit {
+        /// The pinned limit.
+        limit: u64,
+    },
+    /// The worker called what must not be called while it describes itself.
+    #[error(
+        "`{0}` was called while the worker describes itself; `describe` must not call the host"
+    )]
+    Early(&'static str),
+}
+
+impl Stop {
+    /// The worker did `did` where the log has `logged`.
+    pub(super) fn mismatch(seq: Seq, logged: &Event, did: &Event) -> Self {
+        tracing::warn!(entry = seq.0, ?logged, ?did, "replay differs from the log");
+        let did = match (logged.kind(), did.kind()) {
+            (logged, did) if logged == did => format!("another `{did}`"),
+            (_, did) => format!("`{did}`"),
+        };
+        Self::differs(seq, logged, &did)
+    }
+
+    /// The worker ended where the log goes on with `logged`.
+    pub(super) fn ended_early(seq: Seq, logged: &Event) -> Self {
+        Self::differs(seq, logged, "nothing more")
+    }
+
+    fn differs(seq: Seq, logged: &Event, did: &str) -> Self {
+        let logged = logged.kind();
+        Self::Mismatch(format!(
+            "replay differs from the log at entry {seq}: the log has `{logged}`, the worker did {did}"
+        ))
+    }
+}
+
+impl From<broker::Error> for Stop {
+    fn from(error: broker::Error) -> Self {
+        match error {
+            broker::Error::Refused(taskyard_task::Refusal::StaleRun) => Self::Stale,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

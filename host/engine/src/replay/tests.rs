@@ -1,0 +1,554 @@
+//! Workers in plain code against a log in memory: what a run writes is what every replay of it does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use taskyard_broker::Error;
+use taskyard_clock::Clock;
+use taskyard_task::entry::REPLAY_CONTRACT;
+use taskyard_task::{
+    ArtifactSpec, Digest, Entry, Event, InputKind, Message, Observation, Part, Refusal as Stale,
+    RunLimits, Seq, Submission, Tenant, Timestamp,
+};
+
+use super::gate::{Gate, Opening};
+use super::log::TaskLog;
+use super::{ArtifactStages, CallError, Refusal, Stop};
+
+const BEGAN: Timestamp = Timestamp(1_000_000);
+const MS: u64 = 1_000_000;
+
+/// A task of which only the log exists.
+#[derive(Clone)]
+struct Script(Arc<Mutex<State>>);
+
+struct State {
+    log: Vec<(Seq, Entry)>,
+    clock: Clock,
+    canceled: bool,
+    stale: bool,
+    slept: Vec<Duration>,
+}
+
+impl Script {
+    fn new(limits: RunLimits) -> Self {
+        let clock = Clock::simulated(BEGAN);
+        let script = Self(Arc::new(Mutex::new(State {
+            log: Vec::new(),
+            clock,
+            canceled: false,
+            stale: false,
+            slept: Vec::new(),
+        })));
+        script.append(Event::Submitted(Box::new(submission(limits))));
+        script.append(Event::Started { attempt: 1 });
+        script
+    }
+
+    fn append(&self, event: Event) -> (Seq, Timestamp) {
+        let mut state = self.0.lock().unwrap();
+        let at = state.clock.now();
+        let seq = Seq(state.log.len() as u64 + 1);
+        state.log.push((seq, Entry { at, event }));
+        (seq, at)
+    }
+
+    fn receive(&self, text: &str) -> Seq {
+        self.append(Event::Received {
+            message: message(text),
+        })
+        .0
+    }
+
+    fn pass(&self, millis: u64) {
+        let clock = self.0.lock().unwrap().clock.clone();
+        clock.advance(Duration::from_millis(millis));
+    }
+
+    fn cancel(&self) {
+        self.0.lock().unwrap().canceled = true;
+    }
+
+    fn slept(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().slept.clone()
+    }
+
+    /// What the worker caused.
+    fn journaled(&self) -> Vec<Event> {
+        let state = self.0.lock().unwrap();
+        let events = state.log.iter().map(|(_, entry)| entry.event.clone());
+        events.filter(Event::is_journaled).collect()
+    }
+
+    async fn try_run(&self, attempt: u32) -> Result<Gate<Self>, Stop> {
+        let (clock, last) = {
+            let state = self.0.lock().unwrap();
+            (state.clock.clone(), Seq(state.log.len() as u64))
+        };
+        let live = Arc::new(AtomicBool::new(false));
+        let opening = Opening {
+            last,
+            attempt,
+            live: Arc::clone(&live),
+        };
+        let (gate, _) = Gate::open(self.clone(), clock, opening).await?;
+        assert_eq!(live.load(Ordering::Relaxed), !gate.is_replaying());
+        Ok(gate)
+    }
+
+    async fn first_run(&self) -> Gate<Self> {
+        self.try_run(1).await.unwrap()
+    }
+
+    async fn run_again(&self) -> Gate<Self> {
+        self.append(Event::Started { attempt: 2 });
+        self.try_run(2).await.unwrap()
+    }
+}
+
+impl TaskLog for Script {
+    async fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
+        let state = self.0.lock().unwrap();
+        let behind = state.log.iter().filter(|(seq, _)| *seq > after);
+        Ok(behind.take(most).cloned().collect())
+    }
+
+    async fn record(&self, event: Event) -> Result<(Seq, Timestamp), Error> {
+        if self.0.lock().unwrap().stale {
+            return Err(Stale::StaleRun.into());
+        }
+        Ok(self.append(event))
+    }
+
+    fn cancel_requested(&self) -> bool {
+        self.0.lock().unwrap().canceled
+    }
+
+    async fn message_after(&self, after: Seq) -> Result<Option<(Seq, Message)>, Error> {
+        let state = self.0.lock().unwrap();
+        let found = state
+            .log
+            .iter()
+            .find_map(|(seq, entry)| match &entry.event {
+                Event::Received { message } if *seq > after => Some((*seq, message.clone())),
+                _ => None,
+            });
+        Ok(found)
+    }
+
+    async fn sleep(&self, span: Duration) {
+        let mut state = self.0.lock().unwrap();
+        state.clock.advance(span);
+        state.slept.push(span);
+    }
+}
+
+fn submission(limits: RunLimits) -> Submission {
+    Submission {
+        message: message("begin"),
+        tenant: Tenant::default(),
+        agent: "test".parse().unwrap(),
+        context_id: "context".to_owned(),
+        digest: Digest::of(b"component"),
+        config: "{}".to_owned(),
+        limits,
+        accepted_output_modes: Vec::new(),
+        metadata: None,
+        contract: REPLAY_CONTRACT,
+        seed: [0; 32],
+    }
+}
+
+fn message(text: &str) -> Message {
+    Message {
+        id: text.to_owned(),
+        parts: vec![Part::text(text)],
+        metadata: None,
+        extensions: Vec::new(),
+        reference_task_ids: Vec::new(),
+    }
+}
+
+fn said(text: &str) -> Event {
+    Event::Said {
+        parts: vec![Part::text(text)],
+    }
+}
+
+fn mismatch(stop: &CallError) -> String {
+    match stop {
+        CallError::Stopped(Stop::Mismatch(reason)) => reason.clone(),
+        other => panic!("not a mismatch: {other:?}"),
+    }
+}
+
+async fn next(gate: &mut Gate<Script>) -> Option<String> {
+    gate.next_message().await.unwrap().map(|message| message.id)
+}
+
+#[tokio::test]
+async fn a_replay_does_nothing_again() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    assert!(!gate.is_replaying());
+    gate.effect(said("one")).await.unwrap();
+    gate.effect(said("two")).await.unwrap();
+
+    let mut gate = script.run_again().await;
+    assert!(gate.is_replaying());
+    gate.effect(said("one")).await.unwrap();
+    assert!(gate.is_replaying());
+    gate.effect(said("two")).await.unwrap();
+    assert!(!gate.is_replaying());
+    assert_eq!(gate.replayed(), 2);
+    gate.effect(said("three")).await.unwrap();
+    gate.end().unwrap();
+    assert_eq!(script.journaled(), ["one", "two", "three"].map(said));
+}
+
+#[tokio::test]
+async fn a_worker_that_does_something_else_is_stopped() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.effect(said("one")).await.unwrap();
+
+    let other = script.run_again().await.effect(said("other")).await;
+    let reason = mismatch(&other.unwrap_err());
+    assert_eq!(
+        reason,
+        "replay differs from the log at entry 3: the log has `said`, the worker did another `said`"
+    );
+    let progress = Event::Progress {
+        percent: None,
+        text: None,
+    };
+    let other = script.run_again().await.effect(progress).await;
+    assert!(mismatch(&other.unwrap_err()).ends_with("the worker did `progress`"));
+    let end = script.run_again().await.end();
+    assert!(mismatch(&end.unwrap_err().into()).ends_with("the worker did nothing more"));
+    assert_eq!(script.journaled(), [said("one")]);
+}
+
+#[tokio::test]
+async fn a_stale_run_stops() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    script.0.lock().unwrap().stale = true;
+    let stopped = gate.effect(said("late")).await;
+    assert_eq!(stopped, Err(Stop::Stale.into()));
+}
+
+#[tokio::test]
+async fn the_first_message_behind_a_question_is_its_answer() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    script.receive("early");
+    let ask = || (InputKind::Input, vec![Part::text("?")]);
+    let asked = gate.ask(ask().0, ask().1).await;
+    assert_eq!(asked, Err(Stop::Suspended.into()));
+
+    script.pass(5_000);
+    script.receive("answer");
+    script.receive("late");
+    let mut gate = script.run_again().await;
+    assert_eq!(gate.ask(ask().0, ask().1).await.unwrap().id, "answer");
+    assert!(!gate.is_replaying());
+    // The worker sees that time has passed.
+    assert_eq!(gate.time().now_ns(), 5_000 * MS);
+    assert_eq!(next(&mut gate).await.as_deref(), Some("early"));
+    assert_eq!(next(&mut gate).await.as_deref(), Some("late"));
+    assert_eq!(next(&mut gate).await, None);
+
+    let mut gate = script.run_again().await;
+    gate.ask(ask().0, ask().1).await.unwrap();
+    assert_eq!(next(&mut gate).await.as_deref(), Some("early"));
+    assert_eq!(next(&mut gate).await.as_deref(), Some("late"));
+    assert!(!gate.is_replaying());
+}
+
+#[tokio::test]
+async fn a_question_after_a_cancel_is_refused() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    script.cancel();
+    let asked = gate.ask(InputKind::Input, vec![Part::text("?")]).await;
+    assert_eq!(asked, Err(Refusal::Canceled.into()));
+    gate.effect(said("goodbye")).await.unwrap();
+    assert_eq!(script.journaled(), [said("goodbye")]);
+}
+
+/// Looks for a message and for a cancel in turn, and tells what it saw at which look.
+async fn look_around(gate: &mut Gate<Script>, script: Option<&Script>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for turn in 0..4 {
+        if let (Some(script), 1) = (script, turn) {
+            script.receive("hurry");
+        }
+        if let (Some(script), 2) = (script, turn) {
+            script.cancel();
+        }
+        let message = next(gate).await;
+        let canceled = gate.cancel_requested().await.unwrap();
+        seen.push(format!("{message:?} {canceled}"));
+    }
+    seen
+}
+
+#[tokio::test]
+async fn looks_see_the_same_at_the_same_place() {
+    let script = Script::new(RunLimits::default());
+    let live = look_around(&mut script.first_run().await, Some(&script)).await;
+    assert_eq!(live[0], "None false");
+    assert_eq!(live[1], "Some(\"hurry\") false");
+    assert_eq!(live[2], "None true");
+    assert_eq!(live[3], "None true");
+    let message = Observation::Message(Seq(3));
+    let expected = [
+        Event::Observed {
+            call: 3,
+            what: message,
+        },
+        Event::Observed {
+            call: 6,
+            what: Observation::Cancel,
+        },
+    ];
+    assert_eq!(script.journaled(), expected);
+
+    let mut gate = script.run_again().await;
+    assert_eq!(look_around(&mut gate, None).await, live);
+    gate.end().unwrap();
+}
+
+#[tokio::test]
+async fn a_look_that_saw_something_else_is_a_mismatch() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    script.receive("hurry");
+    assert!(next(&mut gate).await.is_some());
+
+    let mut gate = script.run_again().await;
+    // The log has a message for the first look.
+    let canceled = gate.cancel_requested().await.map_err(CallError::from);
+    mismatch(&canceled.unwrap_err());
+
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    assert!(!gate.cancel_requested().await.unwrap());
+    script.cancel();
+    gate.effect(said("one")).await.unwrap();
+    assert!(gate.cancel_requested().await.unwrap());
+    let mut gate = script.run_again().await;
+    gate.effect(said("one")).await.unwrap();
+    assert!(!gate.cancel_requested().await.unwrap());
+    // The second look for a cancel, which saw one, is left out.
+    let other = gate.effect(said("two")).await;
+    assert!(mismatch(&other.unwrap_err()).contains("has `observed`"));
+}
+
+#[tokio::test]
+async fn time_passes_with_entries_and_looks() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    assert_eq!(gate.time().look(), 1_000);
+    assert_eq!(
+        gate.time().look_at_wall().as_nanos(),
+        u128::from(BEGAN.0 * MS + 2_000)
+    );
+    script.pass(20);
+    gate.effect(said("one")).await.unwrap();
+    assert_eq!(gate.time().look(), 20 * MS + 1_000);
+
+    script.pass(60_000);
+    let mut gate = script.run_again().await;
+    assert_eq!(gate.time().look(), 1_000);
+    gate.time().look();
+    gate.effect(said("one")).await.unwrap();
+    assert_eq!(gate.time().look(), 20 * MS + 1_000);
+}
+
+#[tokio::test]
+async fn a_wait_is_not_repeated() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.wait(250 * MS).await.unwrap();
+    assert_eq!(gate.time().now_ns(), 250 * MS);
+    assert_eq!(script.slept(), [Duration::from_millis(250)]);
+
+    let mut gate = script.run_again().await;
+    gate.wait(250 * MS).await.unwrap();
+    assert_eq!(gate.time().now_ns(), 250 * MS);
+    assert_eq!(script.slept().len(), 1);
+    let other = script.run_again().await.wait(251 * MS).await;
+    mismatch(&other.map_err(CallError::from).unwrap_err());
+}
+
+#[tokio::test]
+async fn a_wait_that_a_crash_cut_short_goes_on_where_it_was() {
+    let script = Script::new(RunLimits::default());
+    script.first_run().await;
+    // The first run waits for a second; the host is killed after 0.9 s.
+    script.pass(900);
+    let mut gate = script.run_again().await;
+    gate.wait(1_000 * MS).await.unwrap();
+    assert_eq!(script.slept(), [Duration::from_millis(100)]);
+
+    // A wait that begins in this run takes as long as it says, however long was computed before.
+    script.pass(5_000);
+    let until_ns = gate.time().now_ns() + 300 * MS;
+    gate.wait(until_ns).await.unwrap();
+    assert_eq!(script.slept()[1], Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn spinning_makes_a_wait_now_and_then() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    for _ in 0..512 {
+        gate.idle().await.unwrap();
+    }
+    let waits = [MS, 2 * MS].map(|until_ns| Event::Slept { until_ns });
+    assert_eq!(script.journaled(), waits);
+    let mut gate = script.run_again().await;
+    for _ in 0..512 {
+        gate.idle().await.unwrap();
+    }
+    assert!(!gate.is_replaying());
+    assert_eq!(script.journaled(), waits);
+}
+
+#[tokio::test]
+async fn limits_refuse_in_words_and_the_same_in_a_replay() {
+    let limits = RunLimits {
+        log_entries: 3,
+        message_bytes: 10,
+        ..RunLimits::default()
+    };
+    let script = Script::new(limits);
+    let mut gate = script.first_run().await;
+    for again in [false, true] {
+        let long = gate.effect(said("longer than ten bytes")).await;
+        assert_eq!(
+            long,
+            Err(Refusal::Limit("message bytes: 10".to_owned()).into())
+        );
+        for text in ["one", "two", "three"] {
+            gate.effect(said(text)).await.unwrap();
+        }
+        let full = Err(Refusal::Limit("log entries: 3".to_owned()).into());
+        assert_eq!(gate.effect(said("four")).await, full);
+        let prompt = vec![Part::text("?")];
+        assert_eq!(gate.ask(InputKind::Input, prompt).await.map(drop), full);
+        assert_eq!(gate.next_message().await.map(drop), full);
+        assert_eq!(gate.wait(MS).await, Err(Stop::LogLimit { limit: 3 }));
+        assert!(!gate.cancel_requested().await.unwrap());
+        if !again {
+            gate = script.run_again().await;
+        }
+    }
+    assert_eq!(script.journaled().len(), 3);
+}
+
+#[tokio::test]
+async fn artifacts_have_a_limit_together() {
+    let limits = RunLimits {
+        artifact_bytes: 8,
+        ..RunLimits::default()
+    };
+    let mut gate = Script::new(limits).first_run().await;
+    let chunk = |text: &str| Event::ArtifactAppended {
+        id: "a".to_owned(),
+        spec: None,
+        chunk: Part::text(text),
+    };
+    gate.effect(chunk("12345")).await.unwrap();
+    let over = gate.effect(chunk("6789")).await;
+    assert_eq!(
+        over,
+        Err(Refusal::Limit("artifact bytes: 8".to_owned()).into())
+    );
+    gate.effect(chunk("678")).await.unwrap();
+}
+
+#[tokio::test]
+async fn long_logs_are_read_page_by_page() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    for number in 0..3_000 {
+        gate.effect(said(&number.to_string())).await.unwrap();
+        if number % 100 == 0 {
+            script.receive(&number.to_string());
+        }
+    }
+    let mut gate = script.run_again().await;
+    for number in 0..3_000 {
+        gate.effect(said(&number.to_string())).await.unwrap();
+    }
+    assert!(!gate.is_replaying());
+    for number in (0..3_000).step_by(100) {
+        assert_eq!(next(&mut gate).await, Some(number.to_string()));
+    }
+    assert_eq!(next(&mut gate).await, None);
+}
+
+#[tokio::test]
+async fn messages_that_are_not_kept_are_read_again() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.effect(said("one")).await.unwrap();
+    let large = "x".repeat(3 << 20);
+    script.receive(&large);
+    script.receive(&large);
+    script.receive("small");
+    let mut gate = script.run_again().await;
+    gate.effect(said("one")).await.unwrap();
+    for length in [large.len(), large.len(), 5] {
+        assert_eq!(next(&mut gate).await.map(|id| id.len()), Some(length));
+    }
+}
+
+#[tokio::test]
+async fn a_log_of_another_contract_is_refused() {
+    let script = Script::new(RunLimits::default());
+    if let Event::Submitted(submission) = &mut script.0.lock().unwrap().log[0].1.event {
+        submission.contract = REPLAY_CONTRACT + 1;
+    }
+    let opened = script.try_run(1).await.map(drop);
+    assert!(matches!(opened, Err(Stop::Incompatible(_))));
+}
+
+#[test]
+fn artifacts_go_from_stage_to_stage() {
+    let spec = |id: &str| ArtifactSpec {
+        id: id.to_owned(),
+        name: None,
+        description: None,
+        metadata: None,
+    };
+    let chunk = || Part::text("x");
+    let mut artifacts = ArtifactStages::default();
+    let a = || "a".to_owned();
+    assert!(artifacts.append(a(), chunk()).is_err());
+    assert!(artifacts.close(a()).is_err());
+
+    artifacts.open(spec("a")).unwrap();
+    assert!(artifacts.open(spec("a")).is_err());
+    assert!(artifacts.close(a()).is_err());
+    let first = artifacts.append(a(), chunk()).unwrap();
+    assert!(matches!(
+        first,
+        Event::ArtifactAppended { spec: Some(_), .. }
+    ));
+    artifacts.grown(a());
+    let second = artifacts.append(a(), chunk()).unwrap();
+    assert!(matches!(second, Event::ArtifactAppended { spec: None, .. }));
+    artifacts.close(a()).unwrap();
+    artifacts.sealed(a());
+    assert!(artifacts.append(a(), chunk()).is_err());
+    assert!(artifacts.close(a()).is_err());
+
+    // A whole one replaces whatever there was.
+    artifacts.put(spec("a"), vec![chunk()]).unwrap();
+    assert!(artifacts.open(spec("a")).is_err());
+}

@@ -1,0 +1,176 @@
+//! Compiled and linked components, found by digest: in memory, on disk, or compiled anew.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use taskyard_broker as broker;
+use taskyard_clock::{Clock, IdSource};
+use taskyard_task::Digest;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::spawn_blocking;
+use wasmtime::component::Component;
+
+use crate::bindings::WorkerPre;
+use crate::compiled::CompileCache;
+use crate::config::Config;
+use crate::error::Error;
+use crate::host::Ctx;
+use crate::sandbox::Sandbox;
+
+/// A component that is ready to be instantiated.
+pub(crate) type LinkedWorker = Arc<WorkerPre<Ctx>>;
+
+/// Why a component cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The broker does not have it, or cannot give it now.
+    #[error(transparent)]
+    Broker(#[from] broker::Error),
+    /// It cannot be compiled or linked. The text says why, for the operator.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Compiled and linked components, found by digest.
+pub(crate) struct Workers {
+    sandbox: Arc<Sandbox>,
+    clock: Clock,
+    cache: Option<Arc<CompileCache>>,
+    compile_jobs: Semaphore,
+    loaded: Mutex<Loaded>,
+}
+
+/// A bounded map that forgets what was not used for longest.
+struct Loaded {
+    slots: HashMap<Digest, Slot>,
+    most: usize,
+    /// Counts the uses.
+    uses: u64,
+}
+
+struct Slot {
+    /// Filled by the first who needs it, while the others wait.
+    worker: Arc<OnceCell<LinkedWorker>>,
+    last_use: u64,
+}
+
+impl Workers {
+    /// Opens the cache on disk.
+    ///
+    /// # Errors
+    /// If its directory cannot be used.
+    pub(crate) fn new(
+        config: &Config,
+        sandbox: Arc<Sandbox>,
+        clock: Clock,
+        ids: IdSource,
+    ) -> Result<Self, Error> {
+        let open = |directory| CompileCache::open(directory, &sandbox.engine, ids);
+        let cache = config.cache_dir.as_deref().map(open).transpose()?;
+        Ok(Self {
+            sandbox,
+            clock,
+            cache: cache.map(Arc::new),
+            compile_jobs: Semaphore::new(config.compile_jobs),
+            loaded: Mutex::new(Loaded {
+                slots: HashMap::new(),
+                most: config.max_components,
+                uses: 0,
+            }),
+        })
+    }
+
+    /// The component of that digest; `bytes` is asked for only if it has to be compiled.
+    ///
+    /// # Errors
+    /// If `bytes` fails, or they are no worker that this host can run.
+    pub(crate) async fn get<F>(
+        &self,
+        digest: Digest,
+        bytes: impl FnOnce() -> F,
+    ) -> Result<LinkedWorker, LoadError>
+    where
+        F: Future<Output = Result<Vec<u8>, broker::Error>>,
+    {
+        let slot = self.slot(digest);
+        let worker = slot.get_or_try_init(|| self.load(digest, bytes)).await?;
+        Ok(Arc::clone(worker))
+    }
+
+    fn slot(&self, digest: Digest) -> Arc<OnceCell<LinkedWorker>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.slot(digest)
+    }
+
+    async fn load<F>(
+        &self,
+        digest: Digest,
+        bytes: impl FnOnce() -> F,
+    ) -> Result<LinkedWorker, LoadError>
+    where
+        F: Future<Output = Result<Vec<u8>, broker::Error>>,
+    {
+        let component = match self.read_from_disk(digest).await {
+            Some(component) => component,
+            None => self.compile(digest, bytes().await?).await?,
+        };
+        let linked = self.sandbox.linker.instantiate_pre(&component);
+        let worker = linked.and_then(WorkerPre::new).map_err(unusable)?;
+        Ok(Arc::new(worker))
+    }
+
+    async fn read_from_disk(&self, digest: Digest) -> Option<Component> {
+        let cache = Arc::clone(self.cache.as_ref()?);
+        let engine = self.sandbox.engine.clone();
+        let load = move || cache.load(&engine, digest);
+        spawn_blocking(load).await.ok().flatten()
+    }
+
+    async fn compile(&self, digest: Digest, bytes: Vec<u8>) -> Result<Component, LoadError> {
+        // The semaphore is never closed; without a permit there would only be more at once.
+        let _job = self.compile_jobs.acquire().await;
+        let began = self.clock.instant();
+        let engine = self.sandbox.engine.clone();
+        let cache = self.cache.clone();
+        let compile = move || {
+            let component = Component::from_binary(&engine, &bytes)?;
+            if let Some(cache) = cache {
+                cache.store(digest, &component);
+            }
+            Ok(component)
+        };
+        let compiled = spawn_blocking(compile).await;
+        let compiled =
+            compiled.unwrap_or_else(|_| Err(wasmtime::format_err!("the compiler broke")));
+        let took = self.clock.instant().duration_since(began);
+        metrics::histogram!("taskyard_compile_seconds").record(took);
+        tracing::info!(plugin = %digest.short(), ?took, ok = compiled.is_ok(), "compiled");
+        compiled.map_err(unusable)
+    }
+}
+
+impl Loaded {
+    fn slot(&mut self, digest: Digest) -> Arc<OnceCell<LinkedWorker>> {
+        self.uses += 1;
+        if !self.slots.contains_key(&digest) && self.slots.len() >= self.most {
+            self.forget_one();
+        }
+        let slot = self.slots.entry(digest).or_insert_with(|| Slot {
+            worker: Arc::default(),
+            last_use: 0,
+        });
+        slot.last_use = self.uses;
+        Arc::clone(&slot.worker)
+    }
+
+    fn forget_one(&mut self) {
+        let oldest = self.slots.iter().min_by_key(|(_, slot)| slot.last_use);
+        if let Some(digest) = oldest.map(|(digest, _)| *digest) {
+            self.slots.remove(&digest);
+        }
+    }
+}
+
+fn unusable(error: wasmtime::Error) -> LoadError {
+    LoadError::Unusable(format!("{error:#}"))
+}
