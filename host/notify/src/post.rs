@@ -1,0 +1,166 @@
+//! One notification on the wire: what is posted, and what the answer means (A2A 4.3.3).
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Request, Response, StatusCode};
+use taskyard_broker::Delivery;
+use url::form_urlencoded::byte_serialize;
+
+use crate::config::{Config, Error};
+use crate::guard::UrlGuard;
+
+/// How much of an answer is read, and thrown away, to keep the connection for the next notification.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+/// How much of an error is kept for operators.
+const MAX_ERROR_CHARS: usize = 300;
+/// A connection to a webhook that is not used for this long is closed.
+const IDLE: Duration = Duration::from_secs(30);
+/// Idle connections kept per receiver.
+const MAX_IDLE_PER_HOST: usize = 4;
+
+/// The token that the client registered. The specification does not say which header carries it;
+/// official clients look for either.
+const TOKEN: [HeaderName; 2] = [
+    HeaderName::from_static("x-a2a-notification-token"),
+    HeaderName::from_static("a2a-notification-token"),
+];
+/// Tells a receiver which notification this is, so that it can drop one that it has already seen.
+const DELIVERY: HeaderName = HeaderName::from_static("x-taskyard-delivery");
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The webhook has it.
+    Delivered,
+    /// It may work later.
+    Failed(String),
+    /// It cannot work until the webhook is registered anew.
+    Hopeless(String),
+}
+
+/// Posts notifications.
+#[derive(Debug)]
+pub(crate) struct Poster {
+    client: reqwest::Client,
+    guard: UrlGuard,
+}
+
+impl Poster {
+    pub(crate) fn new(config: &Config, guard: UrlGuard) -> Result<Self, Error> {
+        let client = client(config, guard.clone()).map_err(Error::Client)?;
+        Ok(Self { client, guard })
+    }
+
+    pub(crate) async fn post(&self, delivery: &Delivery) -> Outcome {
+        let request = match self.request(delivery) {
+            Ok(request) => request,
+            Err(problem) => return Outcome::Hopeless(problem),
+        };
+        match self.client.execute(request).await {
+            Ok(answer) => judge(answer).await,
+            Err(error) => Outcome::Failed(describe(error)),
+        }
+    }
+
+    // An address in the URL is checked here and now: the client asks its resolver about names only.
+    fn request(&self, delivery: &Delivery) -> Result<Request, String> {
+        let url = self.guard.parse(&delivery.config.url);
+        let url = url.map_err(|refused| format!("the URL {refused}"))?;
+        let body = serde_json::to_vec(&delivery.payload).map_err(|error| error.to_string())?;
+        let request = self.client.post(url).headers(headers(delivery)?).body(body);
+        request.build().map_err(describe)
+    }
+}
+
+fn client(config: &Config, guard: UrlGuard) -> reqwest::Result<reqwest::Client> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else may have been faster; either way there is one now.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let builder = || {
+        reqwest::Client::builder()
+            .user_agent(concat!("taskyard/", env!("CARGO_PKG_VERSION")))
+            .timeout(Duration::from_millis(config.timeout_ms))
+            .dns_resolver(guard.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            // A proxy would resolve names itself, and so pass by the guard.
+            .no_proxy()
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+    };
+    builder().build().or_else(|error| {
+        // Small containers have no certificates; webhooks over plain HTTP still work there.
+        tracing::warn!(%error, "https webhooks will fail: the system's certificates cannot be loaded");
+        builder().tls_certs_only(Vec::new()).build()
+    })
+}
+
+fn headers(delivery: &Delivery) -> Result<HeaderMap, String> {
+    let config = &delivery.config;
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/a2a+json"),
+    );
+    headers.insert(DELIVERY, header("id", &delivery_id(delivery))?);
+    if let Some(scheme) = &config.scheme {
+        let credentials = config.credentials.as_deref().unwrap_or_default();
+        let value = format!("{scheme} {credentials}");
+        headers.insert(AUTHORIZATION, header("authentication", value.trim())?);
+    }
+    if let Some(token) = &config.token {
+        let value = header("token", token)?;
+        headers.extend(TOKEN.map(|name| (name, value.clone())));
+    }
+    Ok(headers)
+}
+
+fn header(field: &str, value: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(value);
+    let mut value = value.map_err(|_| format!("the {field} cannot be sent in an HTTP header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn delivery_id(delivery: &Delivery) -> String {
+    let config: String = byte_serialize(delivery.lane.config.as_bytes()).collect();
+    format!("{}/{config}/{}", delivery.lane.task, delivery.seq)
+}
+
+async fn judge(answer: Response) -> Outcome {
+    let status = answer.status();
+    discard(answer).await;
+    match status {
+        status if status.is_success() => Outcome::Delivered,
+        StatusCode::GONE => Outcome::Hopeless("the webhook answered 410 Gone".to_owned()),
+        status if status.is_redirection() => Outcome::Failed(format!(
+            "the webhook answered {status}; redirects are not followed"
+        )),
+        status => Outcome::Failed(format!("the webhook answered {status}")),
+    }
+}
+
+// What the webhook says beyond the status is nobody's business, and could be of any length.
+async fn discard(mut answer: Response) {
+    let mut read = 0;
+    while read < MAX_ANSWER_BYTES {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => read += chunk.len(),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// An error with its causes and without the URL, which may carry a secret in its query.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.chars().take(MAX_ERROR_CHARS).collect()
+}
