@@ -1,0 +1,103 @@
+//! The operators' door: agents, deliveries, figures. A listener of its own, never the public one.
+//!
+//! Everything under `/v1` needs the operators' bearer token. Health and metrics do not: they carry no
+//! content of tasks and no secrets, and the software that reads them rarely has credentials.
+
+mod agents;
+mod error;
+mod observe;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use taskyard_broker::Broker;
+use taskyard_clock::{Clock, IdSource};
+
+use crate::plain::{no_route, problem};
+use crate::token::{Token, bearer};
+use crate::{health, trace};
+
+pub use view::{AgentList, AgentView, DeliveryList, DeliveryView, HeldView, StatusView};
+
+/// Renders all figures of the process in the text format of Prometheus.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the operators' door needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    broker: Broker,
+    token: Token,
+    metrics: RenderMetrics,
+    clock: Clock,
+    ids: IdSource,
+}
+
+impl Admin {
+    /// A door for whoever shows `token`.
+    #[must_use]
+    pub fn new(
+        broker: Broker,
+        token: Token,
+        metrics: RenderMetrics,
+        clock: Clock,
+        ids: IdSource,
+    ) -> Self {
+        Self {
+            broker,
+            token,
+            metrics,
+            clock,
+            ids,
+        }
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+/// Everything that operators may call.
+pub fn admin_router(admin: Admin) -> Router {
+    let guarded = Router::new()
+        .route("/v1/agents", get(agents::list).post(agents::deploy))
+        .route(
+            "/v1/agents/{name}",
+            get(agents::status).delete(agents::undeploy),
+        )
+        .route("/v1/deliveries", get(observe::deliveries))
+        .route("/v1/stats", get(observe::stats))
+        .route_layer(from_fn_with_state(admin.clone(), guard));
+    let open = Router::new().route("/metrics", get(metrics));
+    let router = guarded
+        .merge(open)
+        .with_state(admin.clone())
+        .merge(health::router(admin.broker))
+        .fallback(no_route);
+    trace::around(router, trace::Watch::new(admin.ids, admin.clock))
+}
+
+async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    match bearer(request.headers()) {
+        Some(shown) if admin.token.matches(shown) => next.run(request).await,
+        _ => {
+            let message = "the request needs the header Authorization: Bearer with the admin token";
+            let refusal = problem(StatusCode::UNAUTHORIZED, "unauthenticated", message);
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"taskyard admin\"")];
+            (challenge, refusal).into_response()
+        }
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (content_type, (admin.metrics)()).into_response()
+}

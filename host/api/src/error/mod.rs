@@ -1,0 +1,153 @@
+//! Everything that a call of the public door can be refused with.
+//!
+//! The protocol's other four errors cannot occur here: streaming and notifications are always on,
+//! workers' answers are checked before they become entries, there is a card whenever there is an
+//! agent, and no extension is required.
+
+mod encode;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use taskyard_broker as broker;
+use taskyard_task::Refusal;
+use taskyard_task::wire::InvalidMessage;
+
+use crate::body::Unread;
+
+pub(crate) use encode::ErrorAnswer;
+
+/// Why a call was refused. The texts are for the client's developer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("the body is not JSON: {0}")]
+    Parse(String),
+    #[error("the body is not a JSON-RPC 2.0 request: {0}")]
+    InvalidRequest(&'static str),
+    #[error("there is no method {0:?}")]
+    MethodNotFound(String),
+    #[error("{0}")]
+    InvalidParams(#[from] Violation),
+    #[error("there is no such task")]
+    TaskNotFound,
+    #[error("{0}")]
+    TaskNotCancelable(Refusal),
+    #[error("{0}")]
+    UnsupportedOperation(String),
+    #[error("{field} has the media type {media_type:?}, which the agent does not take")]
+    ContentTypeNotSupported { field: String, media_type: String },
+    #[error("{asked}; this host speaks {spoken}: send the header A2A-Version: {spoken}", spoken = a2a::VERSION)]
+    VersionNotSupported { asked: AskedVersion },
+    #[error("the Content-Type must be application/json")]
+    WrongContentType,
+    #[error("the body is larger than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    #[error("the request needs the header Authorization: Bearer with a token that this host knows")]
+    Unauthenticated,
+    #[error("these credentials are not for the tenant that the request names")]
+    Forbidden,
+    #[error("there is no such agent")]
+    AgentNotFound,
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyConflict,
+    #[error("{what}; try again later")]
+    QueueFull { what: String, retry_after: Duration },
+    #[error("the host cannot serve now: {0}")]
+    Unavailable(String),
+    /// The text is for operators and is logged; the client learns which request it was.
+    #[error("internal error")]
+    Internal(String),
+}
+
+/// A field of the request that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub(crate) struct Violation {
+    /// Its path from the request's `params`, or the name of a header.
+    pub(crate) field: String,
+    /// What is wrong with it; reads on from the field.
+    pub(crate) problem: String,
+}
+
+impl Violation {
+    pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// The protocol version that a request wants and cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AskedVersion {
+    #[error("the protocol version {0:?} is not supported")]
+    Named(String),
+    /// A2A 3.6.2: a request that names no version is a 0.3 one.
+    #[error("the request names no protocol version, which means 0.3")]
+    Absent,
+}
+
+impl From<broker::Error> for ApiError {
+    fn from(error: broker::Error) -> Self {
+        use broker::Error;
+        match error {
+            Error::TaskNotFound => Self::TaskNotFound,
+            Error::AgentNotFound => Self::AgentNotFound,
+            Error::Refused(refusal) => refusal.into(),
+            Error::ContextMismatch => {
+                Violation::new("message.contextId", "is not the context of the task").into()
+            }
+            Error::Invalid { field, problem } => Violation::new(field, problem).into(),
+            Error::QueueFull { what, retry_after } => Self::QueueFull { what, retry_after },
+            Error::IdempotencyConflict => Self::IdempotencyConflict,
+            Error::WebhookRefused(problem) => Violation::new("url", problem).into(),
+            Error::ShuttingDown => Self::stopping(),
+            Error::Unavailable(what) => Self::Unavailable(what),
+            Error::Internal(what) => Self::Internal(what),
+            // Only operators deploy and remove plugins; a client cannot cause these.
+            Error::PluginNotFound | Error::PluginRefused(_) | Error::PluginInUse { .. } => {
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotCancelable(_) => Self::TaskNotCancelable(refusal),
+            Refusal::Ended(_) | Refusal::TooManyMessages | Refusal::TooManyPushConfigs => {
+                Self::UnsupportedOperation(refusal.to_string())
+            }
+            // Runs and the scheduler meet these, never a client.
+            Refusal::StaleRun | Refusal::NotQueued | Refusal::NotJournaled(_) => {
+                Self::Internal(refusal.to_string())
+            }
+        }
+    }
+}
+
+impl From<InvalidMessage> for ApiError {
+    fn from(invalid: InvalidMessage) -> Self {
+        Violation::new(invalid.field, invalid.problem).into()
+    }
+}
+
+impl From<Unread> for ApiError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge(limit) => Self::BodyTooLarge { limit },
+            Unread::Broken(what) => Self::Parse(what),
+        }
+    }
+}
+
+impl ApiError {
+    /// The host is shutting down.
+    pub(crate) fn stopping() -> Self {
+        Self::Unavailable("it is shutting down".to_owned())
+    }
+}

@@ -1,0 +1,172 @@
+//! Every refusal, row by row.
+
+use std::time::Duration;
+
+use a2a::JsonRpcId;
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+use taskyard_task::{Refusal, TaskState};
+
+use super::{ApiError, AskedVersion, Violation};
+use crate::trace::RequestId;
+
+/// Walks the enum: a new variant does not compile until it has its place and its row.
+fn after(error: &ApiError) -> Option<ApiError> {
+    use ApiError as E;
+    Some(match error {
+        E::Parse(_) => E::InvalidRequest("id is missing"),
+        E::InvalidRequest(_) => E::MethodNotFound("x".to_owned()),
+        E::MethodNotFound(_) => E::InvalidParams(Violation::new("message.parts", "is required")),
+        E::InvalidParams(_) => E::Internal("disk on fire".to_owned()),
+        E::Internal(_) => E::TaskNotFound,
+        E::TaskNotFound => E::TaskNotCancelable(Refusal::NotCancelable(TaskState::Completed)),
+        E::TaskNotCancelable(_) => E::UnsupportedOperation("no".to_owned()),
+        E::UnsupportedOperation(_) => E::ContentTypeNotSupported {
+            field: "message.parts[0].mediaType".to_owned(),
+            media_type: "image/png".to_owned(),
+        },
+        E::ContentTypeNotSupported { .. } => E::VersionNotSupported {
+            asked: AskedVersion::Absent,
+        },
+        E::VersionNotSupported { .. } => E::WrongContentType,
+        E::WrongContentType => E::BodyTooLarge { limit: 7 },
+        E::BodyTooLarge { .. } => E::Unauthenticated,
+        E::Unauthenticated => E::Forbidden,
+        E::Forbidden => E::AgentNotFound,
+        E::AgentNotFound => E::QueueFull {
+            what: "tenant a".to_owned(),
+            retry_after: Duration::from_millis(1500),
+        },
+        E::QueueFull { .. } => E::Unavailable("disk".to_owned()),
+        E::Unavailable(_) => E::IdempotencyConflict,
+        E::IdempotencyConflict => return None,
+    })
+}
+
+fn every() -> impl Iterator<Item = ApiError> {
+    let first = ApiError::Parse("eof".to_owned());
+    std::iter::successors(Some(first), after)
+}
+
+async fn answer(error: &ApiError) -> (Response<()>, Value) {
+    let request = RequestId::of(&axum::http::Request::new(()).into_parts().0);
+    let response = error.respond(&JsonRpcId::Number(7), &request);
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let body = serde_json::from_slice(&body).unwrap();
+    (Response::from_parts(head, ()), body)
+}
+
+#[tokio::test]
+async fn the_table() {
+    let mut rows = Vec::new();
+    for error in every() {
+        let (head, body) = answer(&error).await;
+        let details = body["error"]["data"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let reason = details
+            .iter()
+            .find(|d| d["@type"] == a2a::ERROR_INFO_TYPE)
+            .map(|d| format!("{}/{}", d["domain"], d["reason"]).replace('"', ""))
+            .unwrap_or_default();
+        let code = &body["error"]["code"];
+        rows.push(format!("{code} {} {reason}", head.status().as_u16()));
+    }
+    let expected = [
+        "-32700 200 ",
+        "-32600 200 ",
+        "-32601 200 ",
+        "-32602 200 ",
+        "-32603 200 ",
+        "-32001 200 a2a-protocol.org/TASK_NOT_FOUND",
+        "-32002 200 a2a-protocol.org/TASK_NOT_CANCELABLE",
+        "-32004 200 a2a-protocol.org/UNSUPPORTED_OPERATION",
+        "-32005 200 a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
+        "-32009 200 a2a-protocol.org/VERSION_NOT_SUPPORTED",
+        "-32005 415 a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
+        "-32000 413 taskyard/BODY_TOO_LARGE",
+        "-32000 401 taskyard/UNAUTHENTICATED",
+        "-32000 403 taskyard/FORBIDDEN",
+        "-32000 404 taskyard/AGENT_NOT_FOUND",
+        "-32000 503 taskyard/QUEUE_FULL",
+        "-32000 503 taskyard/UNAVAILABLE",
+        "-32011 409 taskyard/IDEMPOTENCY_CONFLICT",
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_form_that_the_protocol_wants() {
+    for error in every() {
+        let (_, body) = answer(&error).await;
+        let members: Vec<_> = body.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["jsonrpc", "id", "error"]);
+        assert_eq!(body["id"], 7);
+        let allowed = ["code", "message", "data"];
+        let members = body["error"].as_object().unwrap().keys();
+        assert!(members.into_iter().all(|m| allowed.contains(&m.as_str())));
+        let details = body["error"]["data"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        assert!(details.iter().all(|d| d["@type"].is_string()), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn violations_name_the_field() {
+    let error = ApiError::from(Violation::new("message.parts[1]", "is required"));
+    let (_, body) = answer(&error).await;
+    assert_eq!(
+        body["error"],
+        json!({
+            "code": -32602,
+            "message": "message.parts[1] is required",
+            "data": [{
+                "@type": a2a::BAD_REQUEST_TYPE,
+                "fieldViolations": [{"field": "message.parts[1]", "description": "is required"}],
+            }],
+        })
+    );
+}
+
+#[tokio::test]
+async fn overload_says_when_to_come_back() {
+    let error = ApiError::QueueFull {
+        what: "tenant a".to_owned(),
+        retry_after: Duration::from_millis(1500),
+    };
+    let (head, body) = answer(&error).await;
+    assert_eq!(head.headers()[header::RETRY_AFTER], "2");
+    assert_eq!(body["error"]["data"][1]["retryDelay"], "2s");
+}
+
+#[tokio::test]
+async fn an_unknown_caller_is_challenged() {
+    let (head, _) = answer(&ApiError::Unauthenticated).await;
+    assert_eq!(head.status(), StatusCode::UNAUTHORIZED);
+    assert!(head.headers().contains_key(header::WWW_AUTHENTICATE));
+}
+
+#[tokio::test]
+async fn a_version_error_says_what_to_send() {
+    let error = ApiError::VersionNotSupported {
+        asked: AskedVersion::Absent,
+    };
+    let (_, body) = answer(&error).await;
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("A2A-Version: 1.0"), "{message}");
+    let metadata = &body["error"]["data"][0]["metadata"];
+    assert_eq!(*metadata, json!({"supportedVersions": "1.0"}));
+}
+
+#[tokio::test]
+async fn an_internal_error_shows_the_request_and_nothing_else() {
+    let (_, body) = answer(&ApiError::Internal("secret path".to_owned())).await;
+    let message = body["error"]["message"].as_str().unwrap();
+    assert_eq!(message, "internal error (request unknown)");
+}

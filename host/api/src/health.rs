@@ -1,0 +1,25 @@
+//! Whether the host lives, and whether it can take work. Open to anybody: it says nothing else.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use taskyard_broker::Broker;
+
+use crate::plain::problem;
+
+/// `GET /healthz` and `GET /readyz`.
+pub(crate) fn router(broker: Broker) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .with_state(broker)
+}
+
+async fn ready(State(broker): State<Broker>) -> Response {
+    match broker.is_ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => problem(StatusCode::SERVICE_UNAVAILABLE, "not-ready", &reason),
+    }
+}

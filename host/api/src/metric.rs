@@ -1,0 +1,29 @@
+//! The figures that this room reports.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+/// A call was answered; `code` is the JSON-RPC error code, 0 for a result or a stream.
+pub(crate) fn answered(method: &'static str, code: i32, took: Duration) {
+    let labels = [("method", method.to_owned()), ("code", code.to_string())];
+    counter!("taskyard_requests_total", &labels).increment(1);
+    histogram!("taskyard_request_seconds", "method" => method).record(took);
+}
+
+/// Counts a stream as open for as long as it exists, however it ends.
+#[derive(Debug)]
+pub(crate) struct OpenStream(());
+
+impl OpenStream {
+    pub(crate) fn new() -> Self {
+        gauge!("taskyard_streams").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        gauge!("taskyard_streams").decrement(1.0);
+    }
+}

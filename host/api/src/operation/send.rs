@@ -1,0 +1,145 @@
+//! `SendMessage` and `SendStreamingMessage` (A2A 3.1.1, 3.1.2).
+
+use a2a::{SendMessageConfiguration, SendMessageRequest, SendMessageResponse};
+use axum::response::Response;
+use serde_json::Value;
+use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot};
+use taskyard_task::wire::{self, Projection};
+
+use super::{field, idempotency, media};
+use crate::error::{ApiError, Violation};
+use crate::lenient::{self, requests::SEND_MESSAGE};
+use crate::rpc::Call;
+use crate::sse::{self, Start, Until};
+
+/// The longest name of a conversation that a client may choose, in bytes.
+const MAX_CONTEXT_ID_BYTES: usize = 256;
+
+/// A request that can be handed to the broker, and how the client wants to see the task.
+struct Prepared {
+    request: SendRequest,
+    projection: Projection,
+}
+
+/// Sends, and answers when the turn is over, or at once if the client wants that.
+pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+    let Prepared {
+        request,
+        projection,
+    } = prepare(&call, params)?;
+    let at_once = request.announce;
+    let sent = submit(&call, request).await?;
+    let snapshot = match at_once {
+        true => call.broker().watch_sent(&sent).await?.snapshot().await?,
+        false => call.unless_stopping(call.broker().turn_end(&sent)).await?,
+    };
+    Ok(call.reply(&answer(&snapshot, projection)))
+}
+
+/// Sends, and answers with a stream of what the message leads to. Who repeats the request under the
+/// same idempotency key follows the same task, from the event named by `Last-Event-ID` if there is one.
+pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+    let last_seen = field::last_event_id(&call.head.headers)?;
+    let Prepared {
+        mut request,
+        projection,
+    } = prepare(&call, params)?;
+    // A2A 3.2.2: without effect on streams.
+    request.announce = false;
+    let sent = submit(&call, request).await?;
+    let watch = call.broker().watch_sent(&sent).await?;
+    let start = match last_seen {
+        None => Start::Sent(sent.seq),
+        Some(seq) => field::resume(&watch, seq)?,
+    };
+    let until = match call.door.config.close_stream_on_input_required {
+        true => Until::InputRequired { after: sent.seq },
+        false => Until::Ended,
+    };
+    Ok(sse::respond(&call, watch, start, until, projection))
+}
+
+async fn submit(call: &Call, request: SendRequest) -> Result<Sent, ApiError> {
+    let sent = call.broker().send(&call.caller, request).await;
+    sent.map_err(|error| match error {
+        broker::Error::WebhookRefused(problem) => {
+            Violation::new("configuration.taskPushNotificationConfig.url", problem).into()
+        }
+        other => other.into(),
+    })
+}
+
+fn prepare(call: &Call, params: Option<Value>) -> Result<Prepared, ApiError> {
+    let params = lenient::canonical(&SEND_MESSAGE, params)?;
+    let idempotency = idempotency::key(&call.head.headers, &params)?;
+    let mut request: SendMessageRequest = lenient::typed(params)?;
+    let configuration = request.configuration.unwrap_or(NOTHING_CONFIGURED);
+    let task = request.message.task_id.take();
+    let context_id = request.message.context_id.take();
+    let message = wire::message_from_a2a(request.message)?;
+    media::check(&call.agent.manifest, &message)?;
+    let history_length =
+        field::history_length("configuration.historyLength", configuration.history_length)?;
+    Ok(Prepared {
+        projection: Projection {
+            history_length,
+            artifacts: true,
+        },
+        request: SendRequest {
+            agent: call.agent.name.clone(),
+            message,
+            task: task.as_deref().map(field::task_id).transpose()?,
+            context_id: context_id.map(checked_context_id).transpose()?,
+            accepted_output_modes: configuration.accepted_output_modes.unwrap_or_default(),
+            metadata: wire::metadata_text(request.metadata),
+            push: configuration
+                .task_push_notification_config
+                .map(push_request),
+            announce: configuration.return_immediately.unwrap_or(false),
+            idempotency,
+        },
+    })
+}
+
+const NOTHING_CONFIGURED: SendMessageConfiguration = SendMessageConfiguration {
+    accepted_output_modes: None,
+    task_push_notification_config: None,
+    history_length: None,
+    return_immediately: None,
+};
+
+fn checked_context_id(id: String) -> Result<String, Violation> {
+    match id.len() {
+        1..=MAX_CONTEXT_ID_BYTES => Ok(id),
+        _ => Err(Violation::new(
+            "message.contextId",
+            format!("must have between 1 and {MAX_CONTEXT_ID_BYTES} bytes"),
+        )),
+    }
+}
+
+/// What a client asks to be registered; the task is not its to say here.
+pub(super) fn push_request(config: a2a::TaskPushNotificationConfig) -> PushRequest {
+    let (scheme, credentials) = match config.authentication {
+        Some(authentication) => (Some(authentication.scheme), authentication.credentials),
+        None => (None, None),
+    };
+    PushRequest {
+        id: config.id,
+        url: config.url,
+        token: config.token,
+        scheme,
+        credentials,
+    }
+}
+
+/// The task, or the direct message if that is all the client gets to see.
+fn answer(snapshot: &TaskSnapshot, projection: Projection) -> SendMessageResponse {
+    let place = snapshot.header.place();
+    match &snapshot.view.reply {
+        Some((seq, parts)) if !snapshot.header.announced => {
+            SendMessageResponse::Message(wire::reply_to_a2a(place, *seq, parts))
+        }
+        _ => SendMessageResponse::Task(wire::task_to_a2a(place, &snapshot.view, projection)),
+    }
+}

@@ -1,0 +1,45 @@
+//! `SubscribeToTask` (A2A 3.1.6).
+
+use a2a::SubscribeToTaskRequest;
+use axum::response::Response;
+use serde_json::Value;
+use taskyard_broker::{TaskSnapshot, Watch};
+use taskyard_task::wire::Projection;
+
+use super::{field, request};
+use crate::error::ApiError;
+use crate::lenient::requests::SUBSCRIBE_TO_TASK;
+use crate::rpc::Call;
+use crate::sse::{self, Start, Until};
+
+/// Follows a task until it ends. Who reconnects with `Last-Event-ID` gets what it missed, and no
+/// snapshot, even if the task ended meanwhile.
+pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+    let request: SubscribeToTaskRequest = request(&SUBSCRIBE_TO_TASK, params)?;
+    let last_seen = field::last_event_id(&call.head.headers)?;
+    let task = field::task_id(&request.id)?;
+    let mut watch = call
+        .broker()
+        .watch(&call.caller, &call.agent.name, task)
+        .await?;
+    let start = match last_seen {
+        None => Start::With(Box::new(unfinished(&mut watch).await?)),
+        Some(seq) => field::resume(&watch, seq)?,
+    };
+    Ok(sse::respond(
+        &call,
+        watch,
+        start,
+        Until::Ended,
+        Projection::WHOLE,
+    ))
+}
+
+async fn unfinished(watch: &mut Watch) -> Result<TaskSnapshot, ApiError> {
+    let snapshot = watch.snapshot().await?;
+    if snapshot.header.is_ended() {
+        let problem = "the task has ended; get it instead of following it";
+        return Err(ApiError::UnsupportedOperation(problem.to_owned()));
+    }
+    Ok(snapshot)
+}

@@ -1,0 +1,247 @@
+//! Following a task for one client: what it begins with, what comes next, when it is over.
+
+use a2a::StreamResponse;
+use axum::body::Bytes;
+use taskyard_broker::{self as broker, TaskSnapshot, Watch};
+use taskyard_task::wire::{self, Projection};
+use taskyard_task::{Entry, Header, Seq, TaskState, TaskView};
+
+use super::frame::Frames;
+use super::{Start, Until};
+
+/// Small events are sent together up to this many bytes: about what one write to a socket takes.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Some events, and whether others may follow.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    pub(super) is_last: bool,
+}
+
+impl Chunk {
+    pub(super) fn last(bytes: Bytes) -> Self {
+        let is_last = true;
+        Self { bytes, is_last }
+    }
+}
+
+/// One client's view of a task.
+#[derive(Debug)]
+pub(super) struct Follow {
+    watch: Watch,
+    frames: Frames,
+    /// Until the stream has begun.
+    start: Option<Start>,
+    until: Until,
+    projection: Projection,
+    /// Entries that were read and not yet written.
+    read: std::vec::IntoIter<(Seq, Entry)>,
+}
+
+impl Follow {
+    pub(super) fn new(
+        watch: Watch,
+        frames: Frames,
+        start: Start,
+        until: Until,
+        projection: Projection,
+    ) -> Self {
+        Self {
+            watch,
+            frames,
+            start: Some(start),
+            until,
+            projection,
+            read: Vec::new().into_iter(),
+        }
+    }
+
+    /// The next events, once there are some. Must not be called again after the last ones.
+    pub(super) async fn next(&mut self) -> Chunk {
+        let step = match self.start.take() {
+            Some(start) => self.begin(start).await,
+            None => self.go_on().await,
+        };
+        let is_last = step.unwrap_or_else(|error| {
+            self.frames.error(&error.into());
+            true
+        });
+        Chunk {
+            bytes: self.frames.take(),
+            is_last,
+        }
+    }
+
+    /// Whether that was all.
+    async fn begin(&mut self, start: Start) -> Result<bool, broker::Error> {
+        match start {
+            Start::With(snapshot) => {
+                self.show(snapshot.header.last, &snapshot.view);
+                Ok(false)
+            }
+            Start::Sent(seq) => self.begin_at(seq).await,
+            Start::After(seq) => self.resume(seq).await,
+        }
+    }
+
+    /// Shows the task as the client's message left it, or the direct message. Whether that was all.
+    /// However fast the worker was, the client sees all that the message led to as events.
+    async fn begin_at(&mut self, sent: Seq) -> Result<bool, broker::Error> {
+        let snapshot = self.watch.announced().await?;
+        if self.reply(&snapshot) {
+            return Ok(true);
+        }
+        self.watch.resume_after(Seq::ZERO);
+        let mut view = TaskView::default();
+        while is_before(&view, sent) {
+            if self.read.as_slice().is_empty() {
+                self.read = self.watch.next().await?.into_iter();
+            }
+            // The entry is durable, so the log cannot end before it.
+            let Some((seq, entry)) = self.read.next() else {
+                break;
+            };
+            view.apply(seq, entry);
+        }
+        self.show(view.last, &view);
+        Ok(false)
+    }
+
+    /// Goes on behind `seq`. Whether the client has seen all there is.
+    async fn resume(&mut self, seq: Seq) -> Result<bool, broker::Error> {
+        if !self.watch.header().announced {
+            let snapshot = self.watch.announced().await?;
+            if self.reply(&snapshot) {
+                return Ok(true);
+            }
+        }
+        self.watch.resume_after(seq);
+        let header = self.watch.header();
+        Ok(header.last <= seq && self.is_over_at(header))
+    }
+
+    /// Shows the task as of entry `seq`.
+    fn show(&mut self, seq: Seq, view: &TaskView) {
+        let place = self.watch.header().place();
+        let task = wire::task_to_a2a(place, view, self.projection);
+        self.frames.event(seq, &StreamResponse::Task(task));
+    }
+
+    /// Shows the direct message if the task ended in one that nobody was shown before.
+    fn reply(&mut self, snapshot: &TaskSnapshot) -> bool {
+        let Some((seq, parts)) = &snapshot.view.reply else {
+            return false;
+        };
+        if snapshot.header.announced {
+            return false;
+        }
+        let message = wire::reply_to_a2a(snapshot.header.place(), *seq, parts);
+        self.frames.event(*seq, &StreamResponse::Message(message));
+        true
+    }
+
+    /// Whether nothing that the stream is to show can follow on a task that is like this.
+    fn is_over_at(&self, header: &Header) -> bool {
+        match self.until {
+            Until::Ended => header.is_ended(),
+            // The message made an interrupted task work again, so this is a question behind it.
+            Until::InputRequired { .. } => {
+                header.is_ended() || header.state == TaskState::InputRequired
+            }
+        }
+    }
+
+    /// Writes events until there are enough for one chunk. Whether that was all.
+    async fn go_on(&mut self) -> Result<bool, broker::Error> {
+        loop {
+            if self.read.as_slice().is_empty() {
+                if self.frames.len() > 0 {
+                    return Ok(false);
+                }
+                let entries = self.watch.next().await?;
+                if entries.is_empty() {
+                    return Ok(true);
+                }
+                self.read = entries.into_iter();
+            }
+            if self.write() {
+                return Ok(true);
+            }
+            if self.frames.len() >= CHUNK_BYTES {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Writes what was read, up to the size of a chunk. Whether the stream is over with it.
+    fn write(&mut self) -> bool {
+        let place = self.watch.header().place();
+        for (seq, entry) in self.read.by_ref() {
+            if let Some(event) = wire::event_to_a2a(place, seq, &entry) {
+                self.frames.event(seq, &event);
+            }
+            if ends(self.until, seq, &entry) {
+                return true;
+            }
+            if self.frames.len() >= CHUNK_BYTES {
+                break;
+            }
+        }
+        false
+    }
+}
+
+/// Whether the task was not yet as the message `sent` left it. A message to a task that waited also
+/// made it work again, in the entry behind its own: nobody must take the old question for a new one.
+fn is_before(view: &TaskView, sent: Seq) -> bool {
+    view.last < sent || (view.last == sent && view.state.is_interrupted())
+}
+
+fn ends(until: Until, seq: Seq, entry: &Entry) -> bool {
+    let Some(state) = entry.event.state() else {
+        return false;
+    };
+    let answers = match until {
+        Until::Ended => false,
+        Until::InputRequired { after } => state == TaskState::InputRequired && seq > after,
+    };
+    state.is_terminal() || answers
+}
+
+#[cfg(test)]
+mod tests {
+    use taskyard_task::{Event, InputKind, Timestamp};
+
+    use super::*;
+
+    fn check_ends(until: Until, event: Event) -> bool {
+        let at = Timestamp(0);
+        ends(until, Seq(5), &Entry { at, event })
+    }
+
+    fn asked(kind: InputKind) -> Event {
+        Event::Asked {
+            kind,
+            prompt: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_stream_ends_with_the_task() {
+        let behind = |after| Until::InputRequired { after: Seq(after) };
+        for until in [Until::Ended, behind(4), behind(9)] {
+            assert!(check_ends(until, Event::Canceled));
+            assert!(!check_ends(until, Event::Working));
+            assert!(!check_ends(until, asked(InputKind::Auth)));
+        }
+    }
+
+    #[test]
+    fn the_stream_of_a_message_ends_with_the_question_that_follows_it() {
+        let behind = |after| Until::InputRequired { after: Seq(after) };
+        assert!(check_ends(behind(4), asked(InputKind::Input)));
+        assert!(!check_ends(behind(5), asked(InputKind::Input)));
+        assert!(!check_ends(Until::Ended, asked(InputKind::Input)));
+    }
+}

@@ -1,0 +1,11 @@
+//! The doors from outside: requests against the routers, with a real broker and a scripted worker.
+
+mod admin;
+mod cards;
+mod envelope;
+mod host;
+mod push;
+mod send;
+mod streams;
+mod tasks;
+mod tenants;
