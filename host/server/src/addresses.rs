@@ -1,0 +1,99 @@
+//! Where the host that runs on a data folder really listens, for the command line and for scripts.
+//!
+//! A port of 0 in the configuration means "any free one", so the configuration alone cannot tell.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+
+/// The file in the data folder.
+const FILE: &str = "addresses.json";
+
+/// Where a host listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Addresses {
+    /// For clients.
+    pub(crate) listen: SocketAddr,
+    /// For operators.
+    pub(crate) admin_listen: SocketAddr,
+}
+
+impl Addresses {
+    /// Leaves the addresses in the data folder.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn write(&self, data_dir: &Path) -> io::Result<()> {
+        // Renamed into place: whoever waits for the file never reads half of it.
+        let (file, part) = (file(data_dir), data_dir.join("addresses.json.part"));
+        std::fs::write(&part, serde_json::to_vec(self)?)?;
+        std::fs::rename(part, file)
+    }
+
+    /// Takes them away again: nobody listens any more.
+    pub(crate) fn remove(data_dir: &Path) {
+        // If it is gone already, all is well.
+        let _ = std::fs::remove_file(file(data_dir));
+    }
+
+    /// Where a client on this machine finds the host: what it left, else what it was configured with.
+    pub(crate) fn of_local_host(config: &Config) -> Self {
+        let left = std::fs::read(file(&config.data_dir)).ok();
+        let left = left.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        left.unwrap_or(Self {
+            listen: config.listen,
+            admin_listen: config.admin_listen,
+        })
+    }
+}
+
+fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
+}
+
+/// The URL to reach a listener from this machine.
+pub(crate) fn url(listener: SocketAddr) -> String {
+    let mut address = listener;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_left_wins_over_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: folder.path().to_owned(),
+            ..Config::default()
+        };
+        let configured = Addresses::of_local_host(&config);
+        assert_eq!(configured.listen, config.listen);
+
+        let left = Addresses {
+            listen: "127.0.0.1:4000".parse().unwrap(),
+            admin_listen: "127.0.0.1:4001".parse().unwrap(),
+        };
+        left.write(folder.path()).unwrap();
+        assert_eq!(Addresses::of_local_host(&config), left);
+        Addresses::remove(folder.path());
+        assert_eq!(Addresses::of_local_host(&config), configured);
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_reached_on_loopback() {
+        assert_eq!(url("0.0.0.0:1".parse().unwrap()), "http://127.0.0.1:1");
+        assert_eq!(url("[::]:1".parse().unwrap()), "http://[::1]:1");
+        assert_eq!(url("10.0.0.1:1".parse().unwrap()), "http://10.0.0.1:1");
+    }
+}

@@ -1,0 +1,154 @@
+//! Finds an agent by its card and makes a client for it: any A2A server, not only this host.
+
+use std::sync::Arc;
+
+use a2a::{A2AError, AgentCard};
+use a2a_client::auth::AuthInterceptor;
+use a2a_client::jsonrpc::JsonRpcTransportFactory;
+use a2a_client::rest::RestTransportFactory;
+use a2a_client::{A2AClient, A2AClientFactory, Transport};
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use reqwest::StatusCode;
+
+use super::NotFound;
+use crate::addresses::{self, Addresses};
+use crate::config::Config;
+use crate::http;
+
+/// Which agent a command talks to.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// The agent's name on its host [default: the agent at the host's root]
+    #[arg(long, global = true, value_name = "NAME")]
+    agent: Option<String>,
+    /// The host, or with no --agent any A2A agent [default: the host on this machine]
+    #[arg(long, global = true, env = "TASKYARD_URL", value_name = "URL")]
+    url: Option<String>,
+    /// The bearer token to present
+    #[arg(long, global = true, env = "TASKYARD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// A client of one agent, over whichever binding its card offers.
+pub(crate) type AgentClient = A2AClient<Box<dyn Transport>>;
+
+impl AgentArgs {
+    /// Reads the agent's card and makes a client for it. The official client sends the protocol's
+    /// version with each request.
+    ///
+    /// # Errors
+    /// If there is no such agent, or it cannot be reached.
+    pub(crate) async fn connect(&self, config: &Config) -> anyhow::Result<AgentClient> {
+        let base = self.base(config);
+        let http = http::client(&base).context("cannot set up the HTTP client")?;
+        let card = self.card(&http, &base).await?;
+        let mut factory = A2AClientFactory::builder()
+            .no_defaults()
+            .register(Arc::new(JsonRpcTransportFactory::new(Some(http.clone()))))
+            .register(Arc::new(RestTransportFactory::new(Some(http))));
+        if let Some(token) = &self.token {
+            factory = factory.with_interceptor(Arc::new(AuthInterceptor::bearer(token)));
+        }
+        let client = factory.build().create_from_card(&card).await;
+        client.with_context(|| format!("cannot talk to the agent at {base}"))
+    }
+
+    /// What follows `taskyard task` in a command about the same agent.
+    pub(crate) fn again(&self) -> String {
+        let given = [("agent", &self.agent), ("url", &self.url)];
+        let given = given
+            .into_iter()
+            .filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        given
+            .map(|(flag, value)| format!(" --{flag} {value}"))
+            .collect()
+    }
+
+    fn base(&self, config: &Config) -> String {
+        let host = match &self.url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => addresses::url(Addresses::of_local_host(config).listen),
+        };
+        match &self.agent {
+            Some(name) => format!("{host}/agents/{name}"),
+            None => host,
+        }
+    }
+
+    async fn card(&self, http: &reqwest::Client, base: &str) -> anyhow::Result<AgentCard> {
+        let url = format!("{base}/.well-known/agent-card.json");
+        let mut request = http.get(&url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await;
+        let answer = answer.with_context(|| {
+            format!("no agent answers at {base}; `taskyard serve` runs the host")
+        })?;
+        match answer.status() {
+            status if status.is_success() => {}
+            StatusCode::NOT_FOUND => return Err(NotFound(format!("no agent at {base}")).into()),
+            status => bail!("{url} answered {status} instead of an agent card"),
+        }
+        let card = answer.json().await;
+        card.with_context(|| format!("{url} is not an agent card"))
+    }
+}
+
+/// What an agent's refusal means for the command line.
+pub(crate) fn refused(error: A2AError) -> anyhow::Error {
+    match error.code {
+        a2a::error_code::TASK_NOT_FOUND => NotFound(error.message).into(),
+        _ => anyhow!(error.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(agent: Option<&str>, url: Option<&str>) -> String {
+        let args = AgentArgs {
+            agent: agent.map(str::to_owned),
+            url: url.map(str::to_owned),
+            token: None,
+        };
+        let nowhere = Config {
+            data_dir: "/nonexistent".into(),
+            ..Config::default()
+        };
+        args.base(&nowhere)
+    }
+
+    #[test]
+    fn an_agent_is_found_by_name_and_by_url() {
+        let own = "http://127.0.0.1:7420";
+        assert_eq!(base(None, None), own);
+        assert_eq!(base(Some("echo"), None), format!("{own}/agents/echo"));
+        assert_eq!(
+            base(None, Some("https://a.example/x/")),
+            "https://a.example/x"
+        );
+        assert_eq!(
+            base(Some("b"), Some("https://a.example")),
+            "https://a.example/agents/b"
+        );
+    }
+
+    #[test]
+    fn the_next_command_is_about_the_same_agent() {
+        let args = AgentArgs {
+            agent: Some("echo".to_owned()),
+            url: None,
+            token: Some("s3cret".to_owned()),
+        };
+        assert_eq!(args.again(), " --agent echo");
+    }
+
+    #[test]
+    fn a_missing_task_is_not_just_an_error() {
+        assert!(refused(A2AError::task_not_found("1")).is::<NotFound>());
+        assert!(!refused(A2AError::internal("x")).is::<NotFound>());
+    }
+}

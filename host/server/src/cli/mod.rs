@@ -1,0 +1,165 @@
+//! The command line: what can be said, and who does it.
+
+mod admin;
+mod agent;
+mod exit;
+mod files;
+mod output;
+mod plugin;
+mod status;
+mod task;
+mod transcript;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::{Config, Flags, load};
+use crate::serve;
+
+pub(crate) use exit::{Exit, NotFound};
+pub(crate) use output::Output;
+
+/// A durable task host for AI agents: A2A on the outside, sandboxed WebAssembly workers on the inside.
+#[derive(Debug, Parser)]
+#[command(name = "taskyard", version, after_help = exit::HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: ./taskyard.toml if it exists]
+    #[arg(long, global = true, env = "TASKYARD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the host's data [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print JSON: one document, or one line per event
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host
+    Serve(ServeArgs),
+    /// Load, list and unload plugins
+    Plugin(plugin::PluginArgs),
+    /// Send work to an agent and follow it; works with any A2A server
+    Task(task::TaskArgs),
+    /// Show what the host is doing, and which webhooks are in trouble
+    Status(admin::AdminArgs),
+    /// Print the effective configuration as TOML; secrets are not shown
+    Config,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What `serve` takes. Everything else is in the configuration.
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Where clients connect [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where operators connect [default: 127.0.0.1:7421]
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+    /// What clients call this host, if not by the address that they connect to
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Let anybody who can connect use the agents
+    #[arg(long)]
+    allow_anonymous: bool,
+    /// Which log lines are written: a level, or a filter such as info,taskyard_engine=debug
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Load these components first, unless they are deployed already
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    load: Vec<PathBuf>,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    // Everything that speaks TLS uses this; the only other caller is a library that checks first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error).into(),
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { global, command } = cli;
+    let output = Output::new(global.json);
+    match command {
+        Command::Serve(args) => {
+            let config = configuration(&global, &args)?;
+            block_on(serve::serve(config, &args.load))
+        }
+        Command::Plugin(args) => block_on(plugin::run(args, local(&global)?, output)),
+        Command::Task(args) => block_on(task::run(args, &local(&global)?, output)),
+        Command::Status(args) => block_on(status::run(args, local(&global)?, output)),
+        Command::Config => {
+            output.text(&local(&global)?.to_toml()?)?;
+            Ok(Exit::Ok)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "taskyard", &mut script);
+            output.text(&String::from_utf8(script)?)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(work)
+}
+
+/// The configuration on this machine: where a client finds the host, too.
+fn local(global: &Global) -> anyhow::Result<Config> {
+    read(global, Flags::default())
+}
+
+fn configuration(global: &Global, args: &ServeArgs) -> anyhow::Result<Config> {
+    read(
+        global,
+        Flags {
+            listen: args.listen.clone(),
+            admin_listen: args.admin_listen.clone(),
+            public_url: args.public_url.clone(),
+            allow_anonymous: args.allow_anonymous.then_some(true),
+            log: args.log.clone(),
+            data_dir: None,
+        },
+    )
+}
+
+fn read(global: &Global, flags: Flags) -> anyhow::Result<Config> {
+    // A variable that is not text cannot be one of ours.
+    let variables: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let data_dir = global.data_dir.clone();
+    load(
+        global.config.as_deref(),
+        &variables,
+        &Flags { data_dir, ..flags },
+    )
+}

@@ -1,0 +1,216 @@
+//! What commands print: tables and colours for people, JSON for programs.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use a2a::{Part, PartContent, TaskState};
+use comfy_table::presets::{NOTHING, UTF8_BORDERS_ONLY};
+use comfy_table::{ContentArrangement, Table};
+use owo_colors::{OwoColorize, Style};
+use serde::Serialize;
+
+/// Where and how commands print. Everything goes to standard output; errors and logs do not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+    terminal: bool,
+}
+
+impl Output {
+    /// JSON if `json`, else for people; decorated if a person looks on.
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = io::stdout().is_terminal();
+        Self { json, terminal }
+    }
+
+    /// The same for people who read a file later.
+    #[cfg(test)]
+    pub(crate) fn plain(self) -> Self {
+        Self {
+            json: false,
+            terminal: false,
+        }
+    }
+
+    /// Whether programs read this.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Whether a person looks on, so that lines may move and have colours.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.terminal && !self.json
+    }
+
+    /// Prints `text` as it is.
+    ///
+    /// # Errors
+    /// If standard output is closed.
+    pub(crate) fn text(self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Prints one line.
+    ///
+    /// # Errors
+    /// If standard output is closed.
+    pub(crate) fn line(self, line: impl Display) -> io::Result<()> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Prints a whole document of JSON.
+    ///
+    /// # Errors
+    /// If standard output is closed.
+    pub(crate) fn document(self, value: &impl Serialize) -> anyhow::Result<()> {
+        Ok(self.line(serde_json::to_string_pretty(value)?)?)
+    }
+
+    /// Prints one event as a line of JSON.
+    ///
+    /// # Errors
+    /// If standard output is closed.
+    pub(crate) fn event(self, value: &impl Serialize) -> anyhow::Result<()> {
+        Ok(self.line(serde_json::to_string(value)?)?)
+    }
+
+    /// Prints a table.
+    ///
+    /// # Errors
+    /// If standard output is closed.
+    pub(crate) fn table<const N: usize>(
+        self,
+        header: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> io::Result<()> {
+        let mut table = Table::new();
+        // Lines that other programs cut at white space have no borders and are never folded.
+        if self.terminal {
+            table.load_style(UTF8_BORDERS_ONLY);
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            table.load_style(NOTHING);
+        }
+        table.set_header(header);
+        table.add_rows(rows);
+        self.line(table)
+    }
+
+    /// A state, in its colour.
+    pub(crate) fn state(self, state: &TaskState) -> String {
+        let style = match state {
+            TaskState::Completed => Style::new().green(),
+            TaskState::Failed | TaskState::Rejected => Style::new().red(),
+            TaskState::Canceled => Style::new().dimmed(),
+            TaskState::InputRequired | TaskState::AuthRequired => Style::new().yellow(),
+            TaskState::Working => Style::new().cyan(),
+            TaskState::Submitted | TaskState::Unspecified => Style::new(),
+        };
+        self.styled(state_name(state), style)
+    }
+
+    /// Text that matters less.
+    pub(crate) fn dim(self, text: impl Display) -> String {
+        self.styled(text, Style::new().dimmed())
+    }
+
+    /// Text that matters more.
+    pub(crate) fn bold(self, text: impl Display) -> String {
+        self.styled(text, Style::new().bold())
+    }
+
+    fn styled(self, text: impl Display, style: Style) -> String {
+        match self.is_terminal() {
+            true => text.style(style).to_string(),
+            false => text.to_string(),
+        }
+    }
+}
+
+/// A state as people say it.
+pub(crate) fn state_name(state: &TaskState) -> &'static str {
+    match state {
+        TaskState::Unspecified => "unknown",
+        TaskState::Submitted => "submitted",
+        TaskState::Working => "working",
+        TaskState::Completed => "completed",
+        TaskState::Failed => "failed",
+        TaskState::Canceled => "canceled",
+        TaskState::InputRequired => "input-required",
+        TaskState::Rejected => "rejected",
+        TaskState::AuthRequired => "auth-required",
+    }
+}
+
+/// What a part says, or what it is if it is not text. Control characters could make a terminal do
+/// things, so text shows none but line breaks and tabs.
+pub(crate) fn part_text(part: &Part) -> String {
+    match &part.content {
+        PartContent::Text(text) => printable(text),
+        PartContent::Data(value) => format!("{value:#}"),
+        PartContent::Url(url) => printable(url),
+        PartContent::Raw(bytes) => {
+            let kind = part.media_type.as_deref().unwrap_or("data");
+            let name = part.filename.as_deref().unwrap_or("without a name");
+            printable(&format!("[{} bytes of {kind}, {name}]", bytes.len()))
+        }
+    }
+}
+
+/// `text` without what could make a terminal do things.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect()
+}
+
+/// The parts of a message, one after the other.
+pub(crate) fn parts_text(parts: &[Part]) -> String {
+    let texts: Vec<_> = parts.iter().map(part_text).collect();
+    texts.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_shown_without_control_characters() {
+        let parts = [
+            Part::text("a\tb\nc\u{1b}[31mred\u{7}"),
+            Part::raw(vec![0; 3])
+                .with_media_type("application/pdf")
+                .with_filename("x.pdf"),
+            Part::data(serde_json::json!([1])),
+            Part::url("https://example.com/a"),
+        ];
+        assert_eq!(
+            parts_text(&parts),
+            "a\tb\nc[31mred\n[3 bytes of application/pdf, x.pdf]\n[\n  1\n]\nhttps://example.com/a"
+        );
+    }
+
+    #[test]
+    fn colours_are_for_terminals() {
+        let piped = Output {
+            json: false,
+            terminal: false,
+        };
+        let terminal = Output {
+            json: false,
+            terminal: true,
+        };
+        let json = Output {
+            json: true,
+            terminal: true,
+        };
+        assert_eq!(piped.state(&TaskState::Failed), "failed");
+        assert_eq!(json.state(&TaskState::Failed), "failed");
+        assert_eq!(
+            terminal.state(&TaskState::Failed),
+            "\u{1b}[31mfailed\u{1b}[0m"
+        );
+    }
+}

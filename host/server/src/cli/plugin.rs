@@ -1,0 +1,219 @@
+//! `taskyard plugin`: what an operator does with workers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use taskyard_api::admin::{AgentList, AgentView, HeldView, StatusView};
+use taskyard_task::AgentName;
+
+use super::admin::AdminArgs;
+use super::output::printable;
+use super::{Exit, Output};
+use crate::admin_client::{AdminClient, encode};
+use crate::config::Config;
+
+/// What `plugin` takes.
+#[derive(Debug, Args)]
+pub(crate) struct PluginArgs {
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Deploy a component; new tasks run on it, tasks in flight finish on theirs
+    Load(LoadArgs),
+    /// List the agents
+    List,
+    /// Show an agent, and which versions its tasks run on
+    Show {
+        /// The agent
+        name: AgentName,
+    },
+    /// Remove an agent
+    Unload {
+        /// The agent
+        name: AgentName,
+        /// Take no new tasks, and wait until those that there are have ended
+        #[arg(long)]
+        drain: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct LoadArgs {
+    /// The component
+    file: PathBuf,
+    /// Under which name [default: the one that it gives itself]
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentName>,
+    /// Its configuration, a JSON object [default: that of the deployment before]
+    #[arg(long, value_name = "JSON")]
+    config_json: Option<String>,
+    /// How many of its tasks may run at once
+    #[arg(long, value_name = "N")]
+    max_runs: Option<u32>,
+}
+
+/// Does what `plugin` says.
+///
+/// # Errors
+/// If the host cannot be reached or refuses.
+pub(crate) async fn run(args: PluginArgs, config: Config, output: Output) -> anyhow::Result<Exit> {
+    let admin = args.admin.connect(&config)?;
+    match args.command {
+        PluginCommand::Load(args) => load(&admin, &args, output).await?,
+        PluginCommand::List => list(&admin, output).await?,
+        PluginCommand::Show { name } => show(&admin, &name, output).await?,
+        PluginCommand::Unload { name, drain } => unload(&admin, &name, drain, output).await?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn load(admin: &AdminClient, args: &LoadArgs, output: Output) -> anyhow::Result<()> {
+    let path = format!("/v1/agents{}", args.query()?);
+    let loaded: AgentView = admin.post(&path, read(&args.file)?).await?;
+    match output.is_json() {
+        true => output.document(&loaded),
+        false => Ok(output.line(deployed(&loaded))?),
+    }
+}
+
+async fn list(admin: &AdminClient, output: Output) -> anyhow::Result<()> {
+    let AgentList { agents } = admin.get("/v1/agents").await?;
+    if output.is_json() {
+        return output.document(&agents);
+    }
+    let header = ["AGENT", "VERSION", "COMPONENT", "DEPLOYED", "DESCRIPTION"];
+    Ok(output.table(header, agents.iter().map(row))?)
+}
+
+async fn show(admin: &AdminClient, name: &AgentName, output: Output) -> anyhow::Result<()> {
+    let status: StatusView = admin.get(&format!("/v1/agents/{name}")).await?;
+    if output.is_json() {
+        return output.document(&status);
+    }
+    output.line(deployed(&status.agent))?;
+    output.line(printable(&status.agent.description))?;
+    output.line(format!(
+        "queued {}, running {}",
+        status.queued, status.running
+    ))?;
+    output.line(format!("configuration {}", status.agent.config))?;
+    if status.held.is_empty() {
+        return Ok(());
+    }
+    Ok(output.table(
+        ["COMPONENT", "VERSION", "UNFINISHED TASKS"],
+        status.held.iter().map(held),
+    )?)
+}
+
+async fn unload(
+    admin: &AdminClient,
+    name: &AgentName,
+    drain: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    admin
+        .delete(&format!("/v1/agents/{name}?drain={drain}"))
+        .await?;
+    if !output.is_json() {
+        output.line(format!("{name} is unloaded"))?;
+    }
+    Ok(())
+}
+
+impl LoadArgs {
+    fn query(&self) -> anyhow::Result<String> {
+        if let Some(config) = &self.config_json {
+            let parsed: Value =
+                serde_json::from_str(config).context("--config-json is not JSON")?;
+            ensure!(parsed.is_object(), "--config-json is not a JSON object");
+        }
+        let given = [
+            ("name", self.agent.as_ref().map(ToString::to_string)),
+            ("config", self.config_json.as_deref().map(encode)),
+            ("max_runs", self.max_runs.map(|runs| runs.to_string())),
+        ];
+        let pairs = given
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        let pairs: Vec<_> = pairs.collect();
+        Ok(match pairs.is_empty() {
+            true => String::new(),
+            false => format!("?{}", pairs.join("&")),
+        })
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn deployed(agent: &AgentView) -> String {
+    let AgentView {
+        name,
+        version,
+        revision,
+        ..
+    } = agent;
+    let component = short(&agent.digest);
+    let version = printable(version);
+    format!("{name} {version} is deployed (component {component}, revision {revision})")
+}
+
+fn row(agent: &AgentView) -> [String; 5] {
+    [
+        agent.name.clone(),
+        printable(&agent.version),
+        short(&agent.digest),
+        agent.deployed_at.clone(),
+        printable(&agent.description),
+    ]
+}
+
+fn held(held: &HeldView) -> [String; 3] {
+    [
+        short(&held.digest),
+        printable(&held.version),
+        held.tasks.to_string(),
+    ]
+}
+
+/// The first digits of a digest: enough for people.
+fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(config: Option<&str>) -> anyhow::Result<String> {
+        let args = LoadArgs {
+            file: PathBuf::new(),
+            agent: config.map(|_| "echo".parse().unwrap()),
+            config_json: config.map(str::to_owned),
+            max_runs: None,
+        };
+        args.query()
+    }
+
+    #[test]
+    fn what_is_not_given_is_left_to_the_host() {
+        assert_eq!(query(None).unwrap(), "");
+        assert_eq!(
+            query(Some(r#"{"a": "b&c"}"#)).unwrap(),
+            "?name=echo&config=%7B%22a%22%3A+%22b%26c%22%7D"
+        );
+        assert_eq!(
+            query(Some("[]")).unwrap_err().to_string(),
+            "--config-json is not a JSON object"
+        );
+    }
+}

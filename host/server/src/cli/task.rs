@@ -1,0 +1,336 @@
+//! `taskyard task`: a plain A2A client.
+
+use std::path::PathBuf;
+
+use a2a::{
+    CancelTaskRequest, GetTaskRequest, ListTasksRequest, Message, Part, Role,
+    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, Task, TaskState,
+};
+use anyhow::ensure;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::agent::{AgentArgs, AgentClient, refused};
+use super::exit::HELP;
+use super::output::parts_text;
+use super::{Exit, Output, files, transcript, watch};
+use crate::config::Config;
+
+/// How many tasks one request for a list asks for; servers may refuse more.
+const PAGE: usize = 100;
+
+/// What `task` takes.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct TaskArgs {
+    #[command(flatten)]
+    agent: AgentArgs,
+    #[command(subcommand)]
+    command: TaskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TaskCommand {
+    /// Send a message; waits for the result unless told otherwise
+    Send {
+        #[command(flatten)]
+        content: Content,
+        #[command(flatten)]
+        wait: Wait,
+        /// Continue this task
+        #[arg(long, value_name = "ID")]
+        task: Option<String>,
+        /// Belong to this conversation
+        #[arg(long, value_name = "ID")]
+        context: Option<String>,
+    },
+    /// Answer a task that waits, or tell one that works something more
+    Answer {
+        /// The task
+        id: String,
+        #[command(flatten)]
+        content: Content,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Show a task
+    Get {
+        /// The task
+        id: String,
+    },
+    /// List tasks, the most recently changed first
+    List {
+        /// Only those of this conversation
+        #[arg(long, value_name = "ID")]
+        context: Option<String>,
+        /// Only those in this state
+        #[arg(long)]
+        state: Option<State>,
+        /// At most this many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: usize,
+    },
+    /// Follow a task until it ends or asks for something
+    Watch {
+        /// The task
+        id: String,
+    },
+    /// Cancel a task
+    Cancel {
+        /// The task
+        id: String,
+    },
+}
+
+/// What a message says.
+#[derive(Debug, Args)]
+struct Content {
+    /// What to say
+    #[arg(required_unless_present = "file")]
+    text: Option<String>,
+    /// A file to send along; may be given several times
+    #[arg(long, value_name = "PATH")]
+    file: Vec<PathBuf>,
+    /// The media type of the files [default: by their names]
+    #[arg(long, value_name = "TYPE", requires = "file")]
+    media_type: Option<String>,
+}
+
+/// How long a command stays.
+#[derive(Debug, Clone, Copy, Args)]
+struct Wait {
+    /// Show what happens while it happens
+    #[arg(long)]
+    stream: bool,
+    /// Return as soon as the task is accepted
+    #[arg(long, conflicts_with = "stream")]
+    no_wait: bool,
+}
+
+/// A state to look for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    Submitted,
+    Working,
+    InputRequired,
+    AuthRequired,
+    Completed,
+    Failed,
+    Canceled,
+    Rejected,
+}
+
+/// Does what `task` says.
+///
+/// # Errors
+/// If the agent cannot be reached or refuses.
+pub(crate) async fn run(args: TaskArgs, config: &Config, output: Output) -> anyhow::Result<Exit> {
+    let client = args.agent.connect(config).await?;
+    let again = args.agent.again();
+    match args.command {
+        TaskCommand::Send {
+            content,
+            wait,
+            task,
+            context,
+        } => {
+            send(
+                &client,
+                content.message(task, context)?,
+                wait,
+                output,
+                &again,
+            )
+            .await
+        }
+        TaskCommand::Answer { id, content, wait } => {
+            send(
+                &client,
+                content.message(Some(id), None)?,
+                wait,
+                output,
+                &again,
+            )
+            .await
+        }
+        TaskCommand::Get { id } => {
+            show(&get(&client, id).await?, output, &again)?;
+            Ok(Exit::Ok)
+        }
+        TaskCommand::List {
+            context,
+            state,
+            limit,
+        } => list(&client, context, state, limit, output).await,
+        TaskCommand::Watch { id } => watch::task(&client, id, output, &again).await,
+        TaskCommand::Cancel { id } => cancel(&client, id, output, &again).await,
+    }
+}
+
+async fn send(
+    client: &AgentClient,
+    message: Message,
+    wait: Wait,
+    output: Output,
+    again: &str,
+) -> anyhow::Result<Exit> {
+    let request = SendMessageRequest {
+        message,
+        configuration: Some(SendMessageConfiguration {
+            accepted_output_modes: None,
+            task_push_notification_config: None,
+            history_length: None,
+            return_immediately: wait.no_wait.then_some(true),
+        }),
+        metadata: None,
+        tenant: None,
+    };
+    if wait.stream {
+        let stream = client.send_streaming_message(&request).await;
+        return watch::follow(stream.map_err(refused)?, output, again).await;
+    }
+    match client.send_message(&request).await.map_err(refused)? {
+        SendMessageResponse::Task(task) => {
+            show(&task, output, again)?;
+            Ok(Exit::of_task(&task.status.state))
+        }
+        SendMessageResponse::Message(message) => {
+            match output.is_json() {
+                true => output.document(&message)?,
+                false => output.line(parts_text(&message.parts))?,
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+pub(super) async fn get(client: &AgentClient, id: String) -> anyhow::Result<Task> {
+    let request = GetTaskRequest {
+        id,
+        history_length: None,
+        tenant: None,
+    };
+    client.get_task(&request).await.map_err(refused)
+}
+
+async fn cancel(
+    client: &AgentClient,
+    id: String,
+    output: Output,
+    again: &str,
+) -> anyhow::Result<Exit> {
+    let request = CancelTaskRequest {
+        id,
+        metadata: None,
+        tenant: None,
+    };
+    let task = client.cancel_task(&request).await.map_err(refused)?;
+    show(&task, output, again)?;
+    Ok(match task.status.state {
+        TaskState::Canceled => Exit::Ok,
+        other => Exit::of_task(&other),
+    })
+}
+
+async fn list(
+    client: &AgentClient,
+    context: Option<String>,
+    state: Option<State>,
+    limit: usize,
+    output: Output,
+) -> anyhow::Result<Exit> {
+    let mut request = ListTasksRequest {
+        context_id: context,
+        status: state.map(TaskState::from),
+        page_size: None,
+        page_token: None,
+        history_length: Some(0),
+        status_timestamp_after: None,
+        include_artifacts: None,
+        tenant: None,
+    };
+    let mut tasks: Vec<Task> = Vec::new();
+    while tasks.len() < limit {
+        let page_size = PAGE.min(limit - tasks.len());
+        request.page_size = i32::try_from(page_size).ok();
+        let page = client.list_tasks(&request).await.map_err(refused)?;
+        ensure!(
+            page.tasks.len() <= page_size,
+            "the agent sent more tasks than were asked for"
+        );
+        let last = page.tasks.is_empty() || page.next_page_token.is_empty();
+        tasks.extend(page.tasks);
+        if last {
+            break;
+        }
+        request.page_token = Some(page.next_page_token);
+    }
+    match output.is_json() {
+        true => output.document(&tasks)?,
+        false => output.table(
+            ["TASK", "STATE", "CHANGED", "CONTEXT"],
+            tasks.iter().map(|task| row(task, output)),
+        )?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn row(task: &Task, output: Output) -> [String; 4] {
+    let changed = task.status.timestamp;
+    let changed = changed.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string());
+    [
+        task.id.clone(),
+        output.state(&task.status.state),
+        changed.unwrap_or_default(),
+        task.context_id.clone(),
+    ]
+}
+
+/// Prints a whole task of the agent that `again` names.
+pub(super) fn show(task: &Task, output: Output, again: &str) -> anyhow::Result<()> {
+    match output.is_json() {
+        true => output.document(task),
+        false => Ok(output.text(&transcript::of_task(task, output, again))?),
+    }
+}
+
+impl Content {
+    fn message(&self, task: Option<String>, context: Option<String>) -> anyhow::Result<Message> {
+        let mut parts: Vec<Part> = self.text.iter().map(Part::text).collect();
+        for file in &self.file {
+            parts.push(files::part(file, self.media_type.as_deref())?);
+        }
+        let mut message = Message::new(Role::User, parts);
+        message.task_id = task;
+        message.context_id = context;
+        Ok(message)
+    }
+}
+
+impl From<State> for TaskState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Submitted => Self::Submitted,
+            State::Working => Self::Working,
+            State::InputRequired => Self::InputRequired,
+            State::AuthRequired => Self::AuthRequired,
+            State::Completed => Self::Completed,
+            State::Failed => Self::Failed,
+            State::Canceled => Self::Canceled,
+            State::Rejected => Self::Rejected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::state_name;
+    use super::*;
+
+    #[test]
+    fn states_are_named_as_they_are_shown() {
+        for state in State::value_variants() {
+            let named = state.to_possible_value().unwrap();
+            assert_eq!(named.get_name(), state_name(&TaskState::from(*state)));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Refuses values that the types allow but that make no sense, or that are dangerous by accident.
+
+use std::net::SocketAddr;
+
+use anyhow::{bail, ensure};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::Config;
+
+/// A shorter admin token could be guessed.
+const MIN_ADMIN_TOKEN: usize = 16;
+
+impl Config {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// For the operator: which key is wrong, and what to do.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        self.check_exposure()?;
+        self.check_admin_token()?;
+        self.check_public_url()?;
+        self.check_numbers()?;
+        if let Err(error) = EnvFilter::builder().parse(&self.log) {
+            bail!("log: {:?} is not a log filter: {error}", self.log);
+        }
+        Ok(())
+    }
+
+    // A host that anybody can use must be meant to be one.
+    fn check_exposure(&self) -> anyhow::Result<()> {
+        let open = self.api.clients.is_empty() && !self.allow_anonymous;
+        ensure!(
+            is_local(self.listen) || !open,
+            "listen: {} can be reached from other machines, and no clients are configured; \
+             add [[api.clients]], or set allow_anonymous = true if everybody may use the agents",
+            self.listen
+        );
+        ensure!(
+            is_local(self.admin_listen) || self.admin_token.is_some(),
+            "admin_listen: {} can be reached from other machines; set an admin_token of your own",
+            self.admin_listen
+        );
+        Ok(())
+    }
+
+    fn check_admin_token(&self) -> anyhow::Result<()> {
+        let Some(token) = self.admin_token.as_ref().map(super::Secret::reveal) else {
+            return Ok(());
+        };
+        ensure!(
+            token.len() >= MIN_ADMIN_TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic()),
+            "admin_token: must be at least {MIN_ADMIN_TOKEN} printable ASCII characters without spaces"
+        );
+        Ok(())
+    }
+
+    fn check_public_url(&self) -> anyhow::Result<()> {
+        // One thing, one key: rooms get it from the top.
+        ensure!(
+            self.api.public_url.is_none(),
+            "api.public_url: set public_url at the top of the file instead"
+        );
+        let Some(text) = &self.public_url else {
+            return Ok(());
+        };
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+            Ok(_) => bail!("public_url: must begin with https:// or http://"),
+            Err(error) => bail!("public_url: {text:?} is not a URL: {error}"),
+        }
+    }
+
+    fn check_numbers(&self) -> anyhow::Result<()> {
+        let retry = &self.retry;
+        ensure!(
+            retry.max_attempts >= 1,
+            "retry.max_attempts: must be at least 1"
+        );
+        ensure!(retry.factor >= 1.0, "retry.factor: must be at least 1");
+        ensure!(
+            (0.0..=1.0).contains(&retry.jitter),
+            "retry.jitter: must be from 0 to 1"
+        );
+        ensure!(
+            self.task.deadline_seconds >= 1,
+            "task.deadline_seconds: must be at least 1"
+        );
+        Ok(())
+    }
+}
+
+fn is_local(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}

@@ -1,0 +1,110 @@
+//! The configuration of the host: every key, its default and its meaning.
+//!
+//! Each room owns the configuration of itself; this file composes them. [`load`] finds the values,
+//! [`check`] refuses those that make no sense, and nothing starts before both are done.
+
+mod check;
+mod environment;
+mod load;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use taskyard_broker::{QueueLimits, TaskConfig};
+use taskyard_task::decide::RetryPolicy;
+use taskyard_task::{AgentName, RunLimits};
+
+pub(crate) use load::{Flags, load};
+pub(crate) use secret::Secret;
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Where clients connect.
+    pub(crate) listen: SocketAddr,
+    /// Where operators connect.
+    pub(crate) admin_listen: SocketAddr,
+    /// What clients call this host, if not by the address that they connect to: part of agent cards.
+    pub(crate) public_url: Option<String>,
+    /// The folder of everything that must survive.
+    pub(crate) data_dir: PathBuf,
+    /// What operators prove themselves with; made and kept in the data folder if not set.
+    pub(crate) admin_token: Option<Secret>,
+    /// The agent that answers at the root; if not set, the first one that was deployed.
+    pub(crate) default_agent: Option<AgentName>,
+    /// Whether anybody who can connect from another machine may use the agents.
+    pub(crate) allow_anonymous: bool,
+    /// Which log lines are written: a level, or a filter such as `info,taskyard_engine=debug`.
+    pub(crate) log: String,
+    /// How log lines look.
+    pub(crate) log_format: LogFormat,
+    /// How long runs may take to end when the host stops; they go on after the next start otherwise.
+    pub(crate) shutdown_grace_seconds: u64,
+    /// Whether a commit waits for the disk. Without it, a power failure takes back what clients saw.
+    pub(crate) sync: bool,
+    /// How much may be queued and run.
+    pub(crate) limits: QueueLimits,
+    /// When a task that failed transiently is tried again.
+    pub(crate) retry: RetryPolicy,
+    /// How long tasks may take.
+    pub(crate) task: TaskConfig,
+    /// What one task may use, unless its agent was deployed with other limits.
+    pub(crate) worker: RunLimits,
+    /// The doors for clients.
+    pub(crate) api: taskyard_api::Config,
+    /// The sandbox.
+    pub(crate) engine: taskyard_engine::Config,
+    /// Webhooks.
+    pub(crate) notify: taskyard_notify::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7420)),
+            admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7421)),
+            public_url: None,
+            data_dir: PathBuf::from("data"),
+            admin_token: None,
+            default_agent: None,
+            allow_anonymous: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Human,
+            shutdown_grace_seconds: 10,
+            sync: true,
+            limits: QueueLimits::default(),
+            retry: RetryPolicy::default(),
+            task: TaskConfig::default(),
+            worker: RunLimits::default(),
+            api: taskyard_api::Config::default(),
+            engine: taskyard_engine::Config::default(),
+            notify: taskyard_notify::Config::default(),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Config {
+    /// The configuration as the file that would set it, without secrets: rooms do
+    /// not serialise theirs.
+    ///
+    /// # Errors
+    /// If a value cannot be written as TOML.
+    pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}

@@ -1,0 +1,204 @@
+//! What the configuration is by default, where values come from, and which are refused.
+
+use std::path::PathBuf;
+
+use super::{Config, Flags, load};
+
+/// The file that says what is true without one; what `taskyard config` prints on a new machine.
+const DEFAULTS: &str = r#"
+listen = "127.0.0.1:7420"
+admin_listen = "127.0.0.1:7421"
+data_dir = "data"
+allow_anonymous = false
+log = "info"
+log_format = "human"
+shutdown_grace_seconds = 10
+sync = true
+
+[limits]
+max_runs = 256
+max_runs_per_agent = 256
+max_runs_per_tenant = 256
+max_queued = 100000
+max_queued_per_tenant = 20000
+
+[retry]
+max_attempts = 5
+initial_ms = 1000
+factor = 2.0
+max_ms = 300000
+jitter = 0.2
+
+[task]
+deadline_seconds = 2592000
+cancel_grace_ms = 5000
+announce_after_ms = 1000
+
+[worker]
+memory_bytes = 268435456
+cpu_ms = 60000
+wall_ms = 86400000
+log_entries = 100000
+log_lines = 10000
+log_line_bytes = 8192
+artifact_bytes = 268435456
+message_bytes = 16777216
+
+[api]
+max_body_bytes = 33554432
+keep_alive_seconds = 15
+close_stream_on_input_required = true
+clients = []
+
+[engine]
+max_instances = 256
+max_components = 64
+compile_jobs = 1
+keep_resident_bytes = 262144
+
+[notify]
+allow_private = false
+allow = []
+max_concurrent = 64
+timeout_ms = 15000
+max_attempts = 12
+initial_ms = 1000
+max_ms = 600000
+"#;
+
+struct Setting {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+    flags: Flags,
+}
+
+impl Setting {
+    fn file(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("host.toml"), text).unwrap();
+        Self {
+            folder,
+            variables: Vec::new(),
+            flags: Flags::default(),
+        }
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, String> {
+        let file = self.folder.path().join("host.toml");
+        load(Some(&file), &self.variables, &self.flags).map_err(|error| format!("{error:#}"))
+    }
+
+    #[track_caller]
+    fn refused(&self, because: &str) {
+        let error = self.load().unwrap_err();
+        assert!(error.contains(because), "{because:?} in {error:?}");
+    }
+}
+
+#[test]
+fn the_defaults_are_these() {
+    let printed = Config::default().to_toml().unwrap();
+    assert_eq!(printed.trim(), DEFAULTS.trim());
+    assert_eq!(Setting::file(&printed).load().unwrap(), Config::default());
+    assert_eq!(Setting::file("").load().unwrap(), Config::default());
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let file = "listen = '127.0.0.1:1'\nlog = 'warn'\n[limits]\nmax_runs = 7\nmax_queued = 8\n";
+    let mut setting = Setting::file(file)
+        .variable("TASKYARD_LISTEN", "127.0.0.1:2")
+        .variable("TASKYARD_LIMITS__MAX_RUNS", "9")
+        .variable("TASKYARD_ADMIN_TOKEN", "01234567890123456789")
+        .variable("TASKYARD_SYNC", "false")
+        .variable("TASKYARD_LOG", "")
+        .variable("TASKYARD_NOTIFY__ALLOW", "['10.0.0.0/8', 'localhost']")
+        .variable("TASKYARD_TOKEN", "for the command line")
+        .variable("PATH", "/bin");
+    setting.flags.listen = Some("127.0.0.1:3".to_owned());
+    setting.flags.data_dir = Some(PathBuf::from("elsewhere"));
+
+    let config = setting.load().unwrap();
+    assert_eq!(config.listen, "127.0.0.1:3".parse().unwrap());
+    assert_eq!(config.data_dir, PathBuf::from("elsewhere"));
+    assert_eq!((config.limits.max_runs, config.limits.max_queued), (9, 8));
+    assert_eq!(config.admin_token.unwrap().reveal(), "01234567890123456789");
+    assert_eq!((config.sync, config.log.as_str()), (false, "warn"));
+    assert_eq!(config.notify.allow, ["10.0.0.0/8", "localhost"]);
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_place() {
+    Setting::file("lisen = '127.0.0.1:1'")
+        .refused("host.toml: there is no key `lisen`; there are listen, admin_listen");
+    Setting::file("[limits]\nruns = 1").refused("host.toml: there is no key `runs` in [limits]");
+    Setting::file("")
+        .variable("TASKYARD_LISEN", "x")
+        .refused("the environment variable TASKYARD_LISEN: there is no key `lisen`");
+    Setting::file("")
+        .variable("TASKYARD_LIMITS__RUNS", "1")
+        .refused(
+            "the environment variable TASKYARD_LIMITS__RUNS: there is no key `runs` in [limits]",
+        );
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_named_with_their_place() {
+    Setting::file("listen = 'here'").refused("host.toml: `listen`: ");
+    Setting::file("log_format = 'xml'").refused("host.toml: `log_format`: ");
+    Setting::file("listen = ").refused("host.toml");
+    Setting::file("")
+        .variable("TASKYARD_SYNC", "perhaps")
+        .refused("the environment variable TASKYARD_SYNC: `sync`: ");
+    Setting::file("")
+        .variable("TASKYARD_NOTIFY__ALLOW", "[1")
+        .refused("TASKYARD_NOTIFY__ALLOW");
+    let nowhere = load(Some("nowhere.toml".as_ref()), &[], &Flags::default()).unwrap_err();
+    assert_eq!(
+        nowhere.to_string(),
+        "there is no configuration file nowhere.toml"
+    );
+}
+
+#[test]
+fn a_host_is_not_open_to_everybody_by_accident() {
+    let outside = "listen = '0.0.0.0:7420'\n";
+    Setting::file(outside).refused("listen: 0.0.0.0:7420 can be reached from other machines");
+    let allowed = format!("{outside}allow_anonymous = true");
+    assert!(Setting::file(&allowed).load().is_ok());
+    let client = "[[api.clients]]\nname = 'ci'\ntenant = 'acme'\ntoken = 's3cret'";
+    assert!(Setting::file(&format!("{outside}{client}")).load().is_ok());
+
+    let outside = "admin_listen = '[::]:7421'\n";
+    Setting::file(outside).refused("admin_listen: [::]:7421 can be reached from other machines");
+    let own = format!("{outside}admin_token = 'long enough to be one'");
+    Setting::file(&own).refused("admin_token: must be at least 16 printable");
+    let own = format!("{outside}admin_token = 'long-enough-to-be-one'");
+    assert!(Setting::file(&own).load().is_ok());
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    Setting::file("log = 'info,=='").refused("log: \"info,==\" is not a log filter");
+    Setting::file("public_url = 'ftp://x'").refused("public_url: must begin with");
+    Setting::file("[retry]\njitter = 2.0").refused("retry.jitter: must be from 0 to 1");
+    Setting::file("[retry]\nmax_attempts = 0").refused("retry.max_attempts");
+    Setting::file("[api]\npublic_url = 'http://x'").refused("api.public_url: set public_url");
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let file = "admin_token = 'long-enough-to-be-one'\n\
+                [[api.clients]]\nname = 'ci'\ntenant = 'acme'\ntoken = 's3cret'";
+    let printed = Setting::file(file).load().unwrap().to_toml().unwrap();
+    assert!(printed.contains("admin_token = \"***\""), "{printed}");
+    assert!(printed.contains("name = \"ci\""), "{printed}");
+    for secret in ["long-enough", "s3cret"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}

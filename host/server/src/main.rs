@@ -1,0 +1,22 @@
+//! Taskyard: a durable task host for AI agents, and the command line to work with it.
+
+mod addresses;
+mod admin_client;
+mod admin_token;
+mod cli;
+mod config;
+mod hello;
+mod http;
+mod listen;
+mod preload;
+mod serve;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}

@@ -1,0 +1,223 @@
+//! The composition root: makes the parts of the host, joins them, and lets them run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use taskyard_api::{Admin, Api, Token, admin_router, public_router};
+use taskyard_broker::{Broker, Sources};
+use taskyard_clock::{Clock, IdSource};
+use taskyard_engine::Engine;
+use taskyard_notify::Notifier;
+use tracing::{error, info, warn};
+
+use crate::addresses::Addresses;
+use crate::cli::{Exit, Output};
+use crate::config::{Config, Secret};
+use crate::listen::Door;
+use crate::shutdown::{Loops, Signals, Stops, stop};
+use crate::{admin_token, hello, preload, telemetry};
+
+/// Runs the host until it is told to stop.
+///
+/// # Errors
+/// For the operator: why it cannot start, or what broke while it ran.
+pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Exit> {
+    telemetry::logs::start(&config)?;
+    let mut signals = Signals::listen()?;
+    let figures = telemetry::figures::start()?;
+    warn_of(&config);
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
+    let mut running = tokio::select! {
+        () = signals.next() => return Ok(Exit::Ok),
+        started = start(config, load, figures) => started?,
+    };
+    let failed = tokio::select! {
+        () = signals.next() => None,
+        part = running.loops.failed() => Some(part),
+    };
+    signals.end_at_next();
+    running.stop().await;
+    match failed {
+        None => Ok(Exit::Ok),
+        Some(part) => {
+            error!(part, "a part of the host failed");
+            Ok(Exit::Error)
+        }
+    }
+}
+
+async fn start(
+    config: Config,
+    load: &[PathBuf],
+    figures: PrometheusHandle,
+) -> anyhow::Result<Running> {
+    let host = Host::new(config)?;
+    preload::load(&host.broker, load).await?;
+    host.start(figures).await
+}
+
+fn warn_of(config: &Config) {
+    if !config.sync {
+        warn!("sync = false: a power failure takes back what clients were told");
+    }
+    if config.allow_anonymous && config.api.clients.is_empty() {
+        warn!(listen = %config.listen, "allow_anonymous = true: everybody who can connect may use the agents");
+    }
+}
+
+/// The parts of the host, before anything runs.
+struct Host {
+    config: Config,
+    token: Secret,
+    clock: Clock,
+    ids: IdSource,
+    broker: Broker,
+    engine: Engine,
+    notifier: Notifier,
+}
+
+impl Host {
+    fn new(config: Config) -> anyhow::Result<Self> {
+        let (clock, ids) = (Clock::system(), IdSource::system());
+        let sources = Sources {
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        let storage = taskyard_storage::Config {
+            folder: config.data_dir.clone(),
+            sync: config.sync,
+        };
+        let broker = Broker::open(&storage, broker_config(&config), sources)?;
+        // Only now is it certain that no other host uses the folder.
+        let token = admin_token::ensure(&config, &ids)?;
+        let engine = Engine::new(
+            &engine_config(&config),
+            broker.clone(),
+            clock.clone(),
+            ids.clone(),
+        )?;
+        broker.set_inspector(engine.inspector());
+        let notifier = Notifier::new(&config.notify, broker.clone(), clock.clone(), ids.clone())?;
+        broker.set_webhook_policy(Arc::new(notifier.guard()));
+        Ok(Self {
+            config,
+            token,
+            clock,
+            ids,
+            broker,
+            engine,
+            notifier,
+        })
+    }
+
+    async fn start(self, figures: PrometheusHandle) -> anyhow::Result<Running> {
+        let public = Door::open("listen", self.config.listen).await?;
+        let admin = Door::open("admin_listen", self.config.admin_listen).await?;
+        let addresses = Addresses {
+            listen: public.address(),
+            admin_listen: admin.address(),
+        };
+        let stops = Stops::default();
+        let api = self.api(&stops);
+        let admin_api = self.admin(figures)?;
+        let grace = Duration::from_secs(self.config.shutdown_grace_seconds);
+        let loops = Loops {
+            engine: tokio::spawn(run_engine(self.engine, stops.clone(), grace)),
+            notifier: tokio::spawn(run_notifier(self.notifier, stops.clone())),
+            doors: [
+                tokio::spawn(public.serve(public_router(api), stops.doors.clone())),
+                tokio::spawn(admin.serve(admin_router(admin_api), stops.doors.clone())),
+            ],
+        };
+        addresses
+            .write(&self.config.data_dir)
+            .context("cannot write the addresses into the data folder")?;
+        let agents = self.broker.agents();
+        let greeting = hello::greeting(&addresses, &self.config.data_dir, agents.values());
+        Output::new(false).text(&greeting)?;
+        info!(listen = %addresses.listen, admin_listen = %addresses.admin_listen, "ready");
+        Ok(Running {
+            data_dir: self.config.data_dir,
+            broker: self.broker,
+            stops,
+            loops,
+            grace,
+        })
+    }
+
+    fn api(&self, stops: &Stops) -> Api {
+        Api::new(
+            api_config(&self.config),
+            self.broker.clone(),
+            self.clock.clone(),
+            self.ids.clone(),
+            stops.streams.clone(),
+        )
+    }
+
+    fn admin(&self, figures: PrometheusHandle) -> anyhow::Result<Admin> {
+        let token = Token::try_from(self.token.reveal().to_owned()).context("admin_token")?;
+        Ok(Admin::new(
+            self.broker.clone(),
+            token,
+            Arc::new(move || figures.render()),
+            self.clock.clone(),
+            self.ids.clone(),
+        ))
+    }
+}
+
+/// The host while it runs.
+struct Running {
+    data_dir: PathBuf,
+    broker: Broker,
+    stops: Stops,
+    loops: Loops,
+    grace: Duration,
+}
+
+impl Running {
+    async fn stop(self) {
+        stop(&self.broker, &self.stops, self.loops, self.grace).await;
+        Addresses::remove(&self.data_dir);
+        // The last handle: closes the data folder.
+        drop(self.broker);
+        info!("stopped");
+    }
+}
+
+async fn run_engine(engine: Engine, stops: Stops, grace: Duration) {
+    engine.run_loop(stops.engine, grace).await;
+}
+
+async fn run_notifier(notifier: Notifier, stops: Stops) {
+    notifier.run(stops.notifier).await;
+}
+
+fn broker_config(config: &Config) -> taskyard_broker::Config {
+    taskyard_broker::Config {
+        limits: config.limits,
+        retry: config.retry,
+        task: config.task,
+        worker: config.worker,
+        default_agent: config.default_agent.clone(),
+    }
+}
+
+fn engine_config(config: &Config) -> taskyard_engine::Config {
+    let mut engine = config.engine.clone();
+    let folder = || config.data_dir.join("components");
+    engine.cache_dir.get_or_insert_with(folder);
+    engine
+}
+
+fn api_config(config: &Config) -> taskyard_api::Config {
+    taskyard_api::Config {
+        public_url: config.public_url.clone(),
+        ..config.api.clone()
+    }
+}

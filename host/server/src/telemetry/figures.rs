@@ -1,0 +1,109 @@
+//! The figures that the rooms report, in the form that Prometheus reads. The door for operators shows them.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the buckets for times, in seconds: from one commit to a slow download.
+const SECONDS: [f64; 14] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0,
+];
+/// Upper bounds of the buckets for how many commits share a write to the disk.
+const BATCH: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+/// How often recorded times are sorted into buckets if nobody reads the figures.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Begins to collect, for the whole process. Must be called within a Tokio runtime.
+///
+/// # Errors
+/// If figures are collected already.
+pub(crate) fn start() -> anyhow::Result<PrometheusHandle> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_batch_size".to_owned()), &BATCH))
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("cannot collect figures")?;
+    describe();
+    tokio::spawn(upkeep(handle.clone()));
+    Ok(handle)
+}
+
+async fn upkeep(handle: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    let counters = [
+        (
+            "taskyard_requests_total",
+            "Calls of clients, by method and JSON-RPC error code (0: none)",
+        ),
+        ("taskyard_tasks_submitted_total", "Tasks taken, by agent"),
+        (
+            "taskyard_tasks_refused_total",
+            "Tasks refused because a queue was full",
+        ),
+        (
+            "taskyard_tasks_ended_total",
+            "Tasks that ended, by agent and how",
+        ),
+        (
+            "taskyard_runs_total",
+            "Runs of workers that ended, by agent and outcome",
+        ),
+        (
+            "taskyard_replayed_entries_total",
+            "Log entries that runs were given again",
+        ),
+        (
+            "taskyard_commit_failures_total",
+            "Groups of commits that could not be written",
+        ),
+        (
+            "taskyard_deliveries_total",
+            "Notifications tried, by outcome",
+        ),
+    ];
+    for (name, text) in counters {
+        describe_counter!(name, text);
+    }
+    let gauges = [
+        ("taskyard_streams", "Open event streams"),
+        ("taskyard_instances", "Workers in memory"),
+        (
+            "taskyard_delivery_lanes",
+            "Webhooks with something to deliver, now or later",
+        ),
+    ];
+    for (name, text) in gauges {
+        describe_gauge!(name, text);
+    }
+    let seconds = [
+        (
+            "taskyard_request_seconds",
+            "Time to answer a call, or to begin its stream, by method",
+        ),
+        (
+            "taskyard_commit_seconds",
+            "Time to make a group of commits durable",
+        ),
+        ("taskyard_compile_seconds", "Time to compile a component"),
+        (
+            "taskyard_run_seconds",
+            "Time that a run took, waiting included",
+        ),
+    ];
+    for (name, text) in seconds {
+        describe_histogram!(name, Unit::Seconds, text);
+    }
+    describe_histogram!(
+        "taskyard_commit_batch_size",
+        "Commits that shared one write to the disk"
+    );
+}

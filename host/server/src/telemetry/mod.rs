@@ -1,0 +1,4 @@
+//! What operators see of the running host: log lines and figures.
+
+pub(crate) mod figures;
+pub(crate) mod logs;
