@@ -1,0 +1,54 @@
+# Two commands are enough: `make run` and `make test`. Both install what is missing first.
+
+PLUGINS := echo csv-report approval countdown
+GUESTS  := misbehaving lying-manifest calls-in-describe
+WASM    := target/wasm32-wasip2/release
+
+.PHONY: run test check build guests setup python bench clean
+
+## run: build everything and start the host with the example workers
+run: build
+	./target/release/taskyard serve $(foreach p,$(PLUGINS),--load target/plugins/$(p).wasm)
+
+## test: everything that proves that it works
+test: build guests python
+	cargo test --release --workspace --locked
+	cargo test --release --locked --doc -p taskyard-sdk
+
+## check: what CI runs: formatting, lints, tests, documentation
+check: setup
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	$(MAKE) test
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
+
+## build: the binary at target/release/taskyard, the plugins at target/plugins/
+build: setup
+	cargo build --release --workspace --locked
+	$(call components,$(PLUGINS),target/plugins)
+
+## guests: the misbehaving workers of the tests
+guests: setup
+	$(call components,$(GUESTS),target/guests)
+
+## bench: what it costs, with synced writes
+bench: build guests
+	cargo run --release --locked -p taskyard-bench
+
+## setup: system packages and the wasm target, only if they are missing
+setup:
+	@./scripts/setup.sh
+
+## python: the stock Python client that the tests use
+python:
+	@./scripts/python.sh
+
+clean:
+	cargo clean
+
+# Cargo names files with underscores; plugins are named as their crates.
+define components
+cargo build --release --locked --target wasm32-wasip2 $(foreach c,$(1),-p $(c))
+@mkdir -p $(2)
+@$(foreach c,$(1),cp $(WASM)/$(subst -,_,$(c)).wasm $(2)/$(c).wasm;)
+endef
