@@ -40,37 +40,45 @@ impl std::fmt::Debug for Run {
 
 impl Broker {
     /// Waits for the next task whose turn it is, and begins a run of it. `None` once the host is
-    /// shutting down or cannot store anything any more.
+    /// shutting down. A host that cannot store anything any more begins no run, and waits for that.
     pub async fn lease(&self) -> Option<Run> {
+        let closing = &self.shared.closing;
         loop {
             let runnable = self.shared.runnable.notified();
-            if self.shared.closing.is_cancelled() {
+            if closing.is_cancelled() {
+                return None;
+            }
+            if self.shared.storage.failed().is_some() {
+                closing.cancelled().await;
                 return None;
             }
             let next = self.scheduler().pop();
             if let Some(item) = next {
-                match self.start(&item).await {
-                    Ok(Some(run)) => return Some(run),
-                    // Canceled or past its deadline while it was in line.
-                    Ok(None) => self.run_over(&item),
-                    Err(error) => {
-                        tracing::error!(task = %item.task, %error, "cannot begin a run");
-                        self.run_over(&item);
-                        if let Error::Unavailable(_) = error {
-                            return None;
-                        }
-                    }
+                match self.begin_run(item).await {
+                    Some(run) => return Some(run),
+                    None => continue,
                 }
-                continue;
             }
             tokio::select! {
                 () = runnable => {}
-                () = self.shared.closing.cancelled() => return None,
-                () = self.shared.failed.cancelled() => return None,
+                () = closing.cancelled() => return None,
             }
         }
     }
 
+    /// Begins a run of a task whose turn it is; `None` if there is nothing to run after all.
+    async fn begin_run(&self, item: WorkItem) -> Option<Run> {
+        let started = self.start(&item).await.unwrap_or_else(|error| {
+            tracing::error!(task = %item.task, %error, "cannot begin a run");
+            None
+        });
+        if started.is_none() {
+            self.run_over(&item);
+        }
+        started
+    }
+
+    /// `None` if the task was canceled or passed its deadline while it was in line.
     async fn start(&self, item: &WorkItem) -> Result<Option<Run>, Error> {
         let place = self.shared.storage.reserve(0).await?;
         let slot = self.shared.slots.get(item.task);
