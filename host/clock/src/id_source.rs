@@ -60,6 +60,6 @@ impl IdSource {
     /// A random number from 0 to `most`.
     #[must_use]
     pub fn up_to(&self, most: u32) -> u32 {
-        (u64::from(u32::from_le_bytes(self.random())) * (u64::from(most) + 1) >> 32) as u32
+        ((u64::from(u32::from_le_bytes(self.random())) * (u64::from(most) + 1)) >> 32) as u32
     }
 }

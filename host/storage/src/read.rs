@@ -316,6 +316,9 @@ fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(end)
 }
 
+/// A key and its value, as long as the next row is not asked for.
+type Row<'a> = (&'a [u8], &'a [u8]);
+
 /// Rows in key order.
 pub(crate) struct Rows<'a> {
     iterator: DBRawIterator<'a>,
@@ -324,7 +327,7 @@ pub(crate) struct Rows<'a> {
 
 impl Rows<'_> {
     /// The next row. Not an `Iterator`: rows are lent, not given.
-    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, ReadError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         if self.begun {
             self.iterator.next();
         }

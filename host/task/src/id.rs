@@ -217,6 +217,7 @@ checked_text!(
 checked_text!(
     /// Whose work something is: the unit of isolation, fairness and limits. The default tenant, of
     /// clients that name none, is the empty text.
+    #[derive(Default)]
     Tenant,
     "a tenant",
     "at most 64 letters, digits, dots, hyphens and underscores",
@@ -225,12 +226,6 @@ checked_text!(
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     }
 );
-
-impl Default for Tenant {
-    fn default() -> Self {
-        Self(String::new())
-    }
-}
 
 /// SHA-256 of a component: the version of a worker that cannot lie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
