@@ -300,7 +300,7 @@ async fn what_ran_or_was_in_line_runs_again_after_a_restart() {
     yard.broker.begin_shutdown();
     drop(run);
     let yard = yard.restart().await;
-    let mut leased = vec![
+    let mut leased = [
         yard.broker.lease().await.unwrap(),
         yard.broker.lease().await.unwrap(),
     ];

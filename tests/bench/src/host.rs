@@ -134,7 +134,13 @@ async fn addresses(path: &Path) -> Result<(SocketAddr, SocketAddr)> {
         if let Ok(text) = std::fs::read_to_string(path)
             && let Ok(found) = serde_json::from_str::<Value>(&text)
         {
-            let address = |name: &str| found[name].as_str().unwrap_or_default().parse();
+            let address = |name| {
+                found
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .parse()
+            };
             return Ok((address("listen")?, address("admin_listen")?));
         }
         tokio::time::sleep(STATES).await;
