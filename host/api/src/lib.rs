@@ -8,6 +8,7 @@ pub mod admin;
 mod body;
 mod card;
 mod config;
+mod detached;
 mod error;
 mod gate;
 mod health;

@@ -241,13 +241,21 @@ impl Broker {
                 },
             }
         }
+        // Detached: what is removed on disk is removed in memory, even if the operator goes away.
+        let removal = tokio::spawn(self.clone().remove(name.clone()));
+        removal
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
+    }
+
+    async fn remove(self, name: AgentName) -> Result<(), Error> {
         let _turn = self.shared.agents.turn.lock().await;
         let mut changes = vec![Change::DeleteAgent { name: name.clone() }];
-        changes.extend(self.orphans(name)?);
+        changes.extend(self.orphans(&name)?);
         self.commit_system(0, changes).await?;
         self.scheduler().limit_agent(name.clone(), None);
         self.shared.agents.update(|map| {
-            map.remove(name);
+            map.remove(&name);
         });
         tracing::info!(agent = %name, "removed");
         Ok(())

@@ -123,8 +123,8 @@ impl Run {
         self.broker.shared.config.task.cancel_grace()
     }
 
-    /// At most `most` entries of the log as of the beginning of the run, behind `after`. Waits until
-    /// they are durable, since only those can be read.
+    /// At most `most` entries of the log as of the beginning of the run, behind `after`; fewer if they
+    /// are large, none at its end. Waits until there are durable ones, since only those can be read.
     ///
     /// # Errors
     /// [`Error::Internal`] if they cannot be read.
@@ -132,14 +132,9 @@ impl Run {
         let mut applied = self.slot.follow();
         loop {
             applied.mark_unchanged();
-            let mut page = self
-                .broker
-                .shared
-                .storage
-                .log(self.header.id, after, most)?;
+            let mut page = self.broker.shared.storage.log(self.task(), after, most)?;
             page.retain(|(seq, _)| *seq <= self.header.last);
-            let end = page.last().map_or(after, |(seq, _)| *seq);
-            if page.len() == most || end >= self.header.last {
+            if !page.is_empty() || after >= self.header.last {
                 return Ok(page);
             }
             self.durable(&mut applied).await?;

@@ -60,30 +60,39 @@ impl CpuMeter {
 
 #[cfg(test)]
 mod tests {
+    use futures::poll;
+
     use super::*;
 
-    #[tokio::test]
-    async fn only_polls_count() {
-        let meter = CpuMeter::new(&Clock::system(), 60_000);
-        let busy = async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            meter.exceeded_ms()
-        };
-        assert_eq!(meter.measure(busy).await, None);
-        assert!(meter.used_ns.load(Ordering::Relaxed) < 15_000_000);
+    fn compute(millis: u64) {
+        let clock = Clock::system();
+        let began = clock.instant();
+        while clock.instant().duration_since(began) < Duration::from_millis(millis) {
+            std::hint::spin_loop();
+        }
     }
 
     #[tokio::test]
-    async fn the_poll_that_goes_on_counts() {
-        let meter = CpuMeter::new(&Clock::system(), 1);
-        let clock = Clock::system();
-        let began = clock.instant();
-        let busy = async {
-            while began.elapsed() < Duration::from_millis(3) {
-                std::hint::spin_loop();
-            }
+    async fn only_polls_count() {
+        let meter = CpuMeter::new(&Clock::system(), 15);
+        let mut measured = pin!(meter.measure(async {
+            tokio::task::yield_now().await;
             meter.exceeded_ms()
-        };
-        assert_eq!(meter.measure(busy).await, Some(1));
+        }));
+        assert!(poll!(measured.as_mut()).is_pending());
+        compute(20);
+        assert_eq!(measured.await, None);
+    }
+
+    #[tokio::test]
+    async fn all_polls_count_and_the_one_that_goes_on() {
+        let meter = CpuMeter::new(&Clock::system(), 5);
+        let exceeded = meter.measure(async {
+            compute(3);
+            tokio::task::yield_now().await;
+            compute(3);
+            meter.exceeded_ms()
+        });
+        assert_eq!(exceeded.await, Some(5));
     }
 }

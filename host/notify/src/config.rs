@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use taskyard_task::decide::RetryPolicy;
 
+use crate::guard::UrlGuard;
+
 /// How notifications are delivered, and where to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -57,8 +59,9 @@ impl Config {
     /// Checks what the types do not.
     ///
     /// # Errors
-    /// If a number must not be zero.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// If a number must not be zero, or an exception is none.
+    pub fn check(&self) -> Result<(), Error> {
+        UrlGuard::new(self)?;
         let at_least_one = [
             ("max_concurrent", self.max_concurrent as u64),
             ("timeout_ms", self.timeout_ms),

@@ -92,7 +92,9 @@ impl Host {
             sync: config.sync,
         };
         let broker = Broker::open(&storage, broker_config(&config), sources)?;
-        // Only now is it certain that no other host uses the folder.
+        // Only now is it certain that no other host uses the folder. One that was killed may have left
+        // where it was.
+        Addresses::remove(&config.data_dir);
         let token = admin_token::ensure(&config, &ids)?;
         let engine = Engine::new(
             &engine_config(&config),

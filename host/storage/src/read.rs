@@ -16,6 +16,9 @@ use crate::open::Storage;
 use crate::record::{self, RecordError};
 use crate::table::Table;
 
+/// What one page of a log may hold in memory: entries can be large, and readers are many.
+const MAX_PAGE_BYTES: usize = 4 << 20;
+
 /// The disk or a record on it cannot be read. Always a fault of the host or of its disk.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -54,7 +57,8 @@ impl Storage {
         self.get(Table::Header, &key::task(task))
     }
 
-    /// At most `most` entries of a task's log behind `after`, in order.
+    /// At most `most` entries of a task's log behind `after`, in order; fewer if they are large, but
+    /// none only if there is none.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -64,15 +68,17 @@ impl Storage {
         after: Seq,
         most: usize,
     ) -> Result<Vec<(Seq, Entry)>, ReadError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut bytes) = (Vec::new(), 0);
         let mut rows = self.rows(Table::Log, &key::log(task, after.next()), &key::task(task))?;
         while entries.len() < most
+            && bytes < MAX_PAGE_BYTES
             && let Some((key, value)) = rows.next()?
         {
             let mut reader = key::Reader(key);
             let seq = reader.skip(16).and_then(|()| reader.number());
             let seq = seq.ok_or_else(|| damaged(Table::Log, "its key is too short"))?;
             entries.push((Seq(seq), decode(Table::Log, value)?));
+            bytes += value.len();
         }
         Ok(entries)
     }

@@ -14,6 +14,7 @@ use super::Admin;
 use super::error::AdminError;
 use super::view::{AgentList, AgentView, StatusView};
 use crate::body;
+use crate::detached::detached;
 
 /// The largest component: those of languages with a runtime of their own have tens of megabytes.
 const MAX_COMPONENT_BYTES: usize = 128 << 20;
@@ -57,7 +58,7 @@ pub(super) async fn deploy(
     request.component = body::read(&headers, body, MAX_COMPONENT_BYTES)
         .await?
         .into();
-    let agent = admin.broker.deploy(request).await?;
+    let agent = detached(async move { admin.broker.deploy(request).await }).await?;
     Ok(Json(AgentView::from(&agent)))
 }
 

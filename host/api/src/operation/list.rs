@@ -45,7 +45,7 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Response, 
 
 /// The first moment, in the milliseconds that this host counts, that is not before `at`.
 fn first_moment_since(at: DateTime<Utc>) -> Timestamp {
-    let begun = u64::from(at.timestamp_subsec_nanos() % 1_000_000 > 0);
+    let begun = u64::from(!at.timestamp_subsec_nanos().is_multiple_of(1_000_000));
     // What was before 1970 was before everything here.
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
     Timestamp(millis.saturating_add(begun))

@@ -7,6 +7,7 @@ use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapsh
 use taskyard_task::wire::{self, Projection};
 
 use super::{field, idempotency, media};
+use crate::detached::detached;
 use crate::error::{ApiError, Violation};
 use crate::lenient::{self, requests::SEND_MESSAGE};
 use crate::rpc::Call;
@@ -59,8 +60,11 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Response
     Ok(sse::respond(&call, watch, start, until, projection))
 }
 
+/// Sends to the end even if the client goes away: its next try, under the same idempotency key, must
+/// find what this one did.
 async fn submit(call: &Call, request: SendRequest) -> Result<Sent, ApiError> {
-    let sent = call.broker().send(&call.caller, request).await;
+    let (broker, caller) = (call.broker().clone(), call.caller.clone());
+    let sent = detached(async move { broker.send(&caller, request).await }).await;
     sent.map_err(|error| match error {
         broker::Error::WebhookRefused(problem) => {
             Violation::new("configuration.taskPushNotificationConfig.url", problem).into()

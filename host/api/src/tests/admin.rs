@@ -5,7 +5,8 @@ use axum::http::request::Builder;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
 
-use super::host::{Answer, Host, ask};
+use super::host::Host;
+use super::http::{Answer, ask};
 use crate::Config;
 use crate::admin::{AgentList, AgentView, StatusView};
 
@@ -72,7 +73,7 @@ async fn an_agent_is_deployed_shown_and_removed() {
 
     let list = as_operator(&host, Request::get("/v1/agents"), "").await;
     let list: AgentList = serde_json::from_slice(&list.body).unwrap();
-    assert_eq!(list.agents, [agent.clone()]);
+    assert_eq!(list.agents, std::slice::from_ref(&agent));
     let status = as_operator(&host, Request::get("/v1/agents/second"), "").await;
     let status: StatusView = serde_json::from_slice(&status.body).unwrap();
     assert_eq!((status.agent, status.running), (agent, 0));

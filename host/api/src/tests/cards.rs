@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use taskyard_broker::DeployRequest;
 
-use super::host::{Answer, Host, ask};
+use super::host::Host;
+use super::http::{Answer, ask};
 use crate::Config;
 
 async fn get(host: &Host, uri: &str, headers: &[(&str, &str)]) -> Answer {

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::host::{Answer, Host, ask, message, post};
+use super::host::{Host, message};
+use super::http::{Answer, ask, post};
 use crate::Config;
 
 const GET_NOTHING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{"id":"x"}}"#;

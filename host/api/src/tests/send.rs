@@ -177,6 +177,24 @@ async fn a_repeated_request_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_lost_its_client_is_not_repeated() {
+    let host = host().await;
+    let key = [("idempotency-key", "k")];
+    let send = || host.call_at("/", &key, "SendMessage", message("hello"));
+    {
+        let mut lost = std::pin::pin!(send());
+        assert!(futures::poll!(&mut lost).is_pending());
+    }
+    let again = send().await.json();
+    assert_eq!(
+        again["result"]["task"]["status"]["state"],
+        "TASK_STATE_COMPLETED"
+    );
+    let list = host.result("ListTasks", json!({})).await;
+    assert_eq!(list["totalSize"], 1);
+}
+
+#[tokio::test]
 async fn who_waits_is_told_that_the_host_shuts_down() {
     let host = host().await;
     let waiting = host.call_at("/", &[], "SendMessage", message("stay"));

@@ -5,7 +5,8 @@ use std::num::NonZeroU64;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::host::{Host, Stream, follow_up, message};
+use super::host::{Host, follow_up, message};
+use super::http::Stream;
 use crate::Config;
 
 async fn host() -> Host {

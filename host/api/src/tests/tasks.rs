@@ -78,11 +78,17 @@ async fn lists_are_paged_and_filtered() {
     let context = waiting["tasks"][0]["contextId"].clone();
     assert_eq!(list(json!({"context_id": context})).await["totalSize"], 1);
     assert_eq!(list(json!({"contextId": "unknown"})).await["totalSize"], 0);
+    // Inclusive; tasks of the same millisecond may be there too.
     let at = waiting["tasks"][0]["status"]["timestamp"].clone();
-    assert_eq!(
-        list(json!({"statusTimestampAfter": at})).await["totalSize"],
-        1
+    let since = list(json!({"statusTimestampAfter": at})).await;
+    assert!(
+        since["tasks"]
+            .as_array()
+            .unwrap()
+            .contains(&waiting["tasks"][0])
     );
+    let future = list(json!({"statusTimestampAfter": "2999-01-01T00:00:00Z"})).await;
+    assert_eq!(future["totalSize"], 0);
 }
 
 #[tokio::test]

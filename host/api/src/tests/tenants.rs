@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::host::{Answer, Host, message};
+use super::host::{Host, message};
+use super::http::Answer;
 use crate::{ClientCredential, Config, Token};
 
 const ACME: (&str, &str) = ("authorization", "Bearer acme-token");

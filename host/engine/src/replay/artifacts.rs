@@ -6,8 +6,11 @@ use taskyard_task::{ArtifactSpec, Event, Part};
 
 use super::stop::Refusal;
 
-/// How many artifacts a task may have. Each costs a little memory for as long as the run takes.
-const MAX_ARTIFACTS: usize = 10_000;
+/// How many artifacts a task may have. The host remembers each for as long as the run takes.
+const MAX_ARTIFACTS: usize = 4_096;
+/// The description of one artifact. What was opened is kept until its first chunk, so that all of them
+/// together may take 64 MiB of the host's memory.
+const MAX_SPEC_BYTES: usize = 16 << 10;
 
 /// How far each artifact of a task is. Follows from the calls of the worker alone.
 #[derive(Debug, Default)]
@@ -26,12 +29,12 @@ impl ArtifactStages {
     /// Opens an artifact.
     ///
     /// # Errors
-    /// If it was opened or put before, or there are too many.
+    /// If it was opened or put before, there are too many, or its description is too long.
     pub(crate) fn open(&mut self, spec: ArtifactSpec) -> Result<(), Refusal> {
         if self.0.contains_key(&spec.id) {
             return refuse(&spec.id, "was opened or put before; choose another id");
         }
-        self.admit(&spec.id)?;
+        self.admit(&spec)?;
         self.0.insert(spec.id.clone(), Stage::Opened(spec));
         Ok(())
     }
@@ -39,9 +42,9 @@ impl ArtifactStages {
     /// The entry that puts an artifact whole.
     ///
     /// # Errors
-    /// If there are too many.
+    /// If there are too many, or its description is too long.
     pub(crate) fn put(&self, spec: ArtifactSpec, parts: Vec<Part>) -> Result<Event, Refusal> {
-        self.admit(&spec.id)?;
+        self.admit(&spec)?;
         Ok(Event::ArtifactPut { spec, parts })
     }
 
@@ -80,12 +83,15 @@ impl ArtifactStages {
         self.0.insert(id, Stage::Growing);
     }
 
-    fn admit(&self, id: &str) -> Result<(), Refusal> {
-        if self.0.len() < MAX_ARTIFACTS || self.0.contains_key(id) {
-            Ok(())
-        } else {
-            Err(Refusal::Limit(format!("artifacts: {MAX_ARTIFACTS}")))
+    fn admit(&self, spec: &ArtifactSpec) -> Result<(), Refusal> {
+        if spec.size() > MAX_SPEC_BYTES {
+            let limit = format!("bytes of an artifact's description: {MAX_SPEC_BYTES}");
+            return Err(Refusal::Limit(limit));
         }
+        if self.0.len() >= MAX_ARTIFACTS && !self.0.contains_key(&spec.id) {
+            return Err(Refusal::Limit(format!("artifacts: {MAX_ARTIFACTS}")));
+        }
+        Ok(())
     }
 }
 

@@ -162,25 +162,21 @@ impl<L: TaskLog> Gate<L> {
 
     /// Meets `event` with the log: finds it there while replaying, appends it while live.
     pub(super) async fn step(&mut self, event: Event) -> Result<Seq, Stop> {
-        match self.journal.next() {
-            Some(logged) if logged.event == event => self.replay(&event).await,
-            Some(logged) => Err(Stop::mismatch(logged.seq, &logged.event, &event)),
-            None => self.append(event).await,
-        }
-    }
-
-    /// Goes on behind the next entry, which is `event`.
-    async fn replay(&mut self, event: &Event) -> Result<Seq, Stop> {
-        let Some(logged) = self.journal.pass() else {
-            return Ok(Seq::ZERO);
+        let Some(logged) = self.journal.next() else {
+            return self.append(event).await;
         };
-        self.budget.count(event);
-        self.apply(logged.at);
-        self.pace.fall_back();
-        self.replayed += 1;
+        let (seq, at) = (logged.seq, logged.at);
+        if logged.event != event {
+            return Err(Stop::mismatch(seq, &logged.event, &event));
+        }
+        self.journal.pass();
         feed(&self.log, &mut self.journal).await?;
         self.tell_whether_live();
-        Ok(logged.seq)
+        self.budget.count(&event);
+        self.apply(at);
+        self.pace.fall_back();
+        self.replayed += 1;
+        Ok(seq)
     }
 
     async fn append(&mut self, event: Event) -> Result<Seq, Stop> {

@@ -10,7 +10,7 @@ use super::inbox::Inbox;
 const PAGE_BYTES: usize = 1 << 20;
 /// Before anything is known about the sizes of entries. Enough for tasks that just begin.
 const FIRST_PAGE: usize = 16;
-/// Entries have a size of their own that `Event::size` does not count.
+/// However small they look: entries take room of their own that `Event::size` does not count.
 const MOST_PER_PAGE: usize = 1_024;
 
 /// An entry that the worker caused.
@@ -78,10 +78,9 @@ impl Journal {
     }
 
     /// Goes on behind the next entry that the worker caused.
-    pub(super) fn pass(&mut self) -> Option<Logged> {
-        let passed = self.next.take();
+    pub(super) fn pass(&mut self) {
+        self.next = None;
         self.advance();
-        passed
     }
 
     /// How the task began.

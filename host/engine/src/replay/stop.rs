@@ -1,8 +1,12 @@
 //! Why a call does not return what was asked for.
 
 use taskyard_broker as broker;
-use taskyard_task::Event;
-use taskyard_task::Seq;
+use taskyard_task::{Event, Seq};
+
+use crate::diagnostics::cut;
+
+/// How much of two entries that differ the operator gets to see.
+const SHOWN_BYTES: usize = 500;
 
 /// Why a call does not return what was asked for.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -69,7 +73,13 @@ pub(crate) enum Stop {
 impl Stop {
     /// The worker did `did` where the log has `logged`.
     pub(super) fn mismatch(seq: Seq, logged: &Event, did: &Event) -> Self {
-        tracing::warn!(entry = seq.0, ?logged, ?did, "replay differs from the log");
+        let (in_log, in_replay) = (format!("{logged:?}"), format!("{did:?}"));
+        tracing::warn!(
+            entry = seq.0,
+            logged = cut(&in_log, SHOWN_BYTES),
+            did = cut(&in_replay, SHOWN_BYTES),
+            "replay differs from the log",
+        );
         let did = match (logged.kind(), did.kind()) {
             (logged, did) if logged == did => format!("another `{did}`"),
             (_, did) => format!("`{did}`"),

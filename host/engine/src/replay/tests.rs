@@ -552,3 +552,30 @@ fn artifacts_go_from_stage_to_stage() {
     artifacts.put(spec("a"), vec![chunk()]).unwrap();
     assert!(artifacts.open(spec("a")).is_err());
 }
+
+#[test]
+fn what_the_host_remembers_of_artifacts_is_bounded() {
+    let spec = |id: String, description: usize| ArtifactSpec {
+        id,
+        name: None,
+        description: Some("x".repeat(description)),
+        metadata: None,
+    };
+    let mut artifacts = ArtifactStages::default();
+    let long = artifacts.open(spec("long".to_owned(), 16 << 10));
+    assert!(matches!(long, Err(Refusal::Limit(_))));
+    let mut number = 0;
+    let refused = loop {
+        match artifacts.open(spec(number.to_string(), 1)) {
+            Ok(()) => number += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused, Refusal::Limit(format!("artifacts: {number}")));
+    // Those that are there can still be replaced.
+    assert!(
+        artifacts
+            .put(spec("0".to_owned(), 1), vec![Part::text("x")])
+            .is_ok()
+    );
+}

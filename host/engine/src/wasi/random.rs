@@ -45,6 +45,7 @@ mod tests {
             numbers,
             [4_753_173_749_397_848_308, 17_250_399_114_163_879_021]
         );
-        assert_eq!(insecure_seed(seed), 0);
+        let seed = insecure_seed(seed);
+        assert_eq!(seed, 268_327_656_707_228_868_863_500_074_006_208_451_264);
     }
 }

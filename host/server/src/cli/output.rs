@@ -4,23 +4,30 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use a2a::{Part, PartContent, TaskState};
-use comfy_table::presets::{NOTHING, UTF8_BORDERS_ONLY};
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Where and how commands print. Everything goes to standard output; errors and logs do not.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
     terminal: bool,
+    colours: bool,
 }
 
 impl Output {
     /// JSON if `json`, else for people; decorated if a person looks on.
     pub(crate) fn new(json: bool) -> Self {
-        let terminal = io::stdout().is_terminal();
-        Self { json, terminal }
+        let terminal = !json && io::stdout().is_terminal();
+        Self {
+            json,
+            terminal,
+            // https://no-color.org
+            colours: terminal && std::env::var_os("NO_COLOR").is_none(),
+        }
     }
 
     /// The same for people who read a file later.
@@ -29,6 +36,7 @@ impl Output {
         Self {
             json: false,
             terminal: false,
+            colours: false,
         }
     }
 
@@ -37,9 +45,9 @@ impl Output {
         self.json
     }
 
-    /// Whether a person looks on, so that lines may move and have colours.
+    /// Whether a person looks on, so that lines may move.
     pub(crate) fn is_terminal(self) -> bool {
-        self.terminal && !self.json
+        self.terminal
     }
 
     /// Prints `text` as it is.
@@ -76,26 +84,21 @@ impl Output {
         Ok(self.line(serde_json::to_string(value)?)?)
     }
 
-    /// Prints a table.
+    /// Prints a table. Lines are never folded: ids are there to be copied, and other programs may cut
+    /// the columns.
     ///
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn table<const N: usize>(
         self,
         header: [&str; N],
-        rows: impl IntoIterator<Item = [String; N]>,
+        rows: impl IntoIterator<Item: Into<Row>>,
     ) -> io::Result<()> {
         let mut table = Table::new();
-        // Lines that other programs cut at white space have no borders and are never folded.
-        if self.terminal {
-            table.load_style(UTF8_BORDERS_ONLY);
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.load_style(NOTHING);
-        }
-        table.set_header(header);
+        table.load_style(NOTHING);
+        table.set_header(header.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
         table.add_rows(rows);
-        self.line(table)
+        self.line(table.trim_fmt())
     }
 
     /// A state, in its colour.
@@ -122,7 +125,7 @@ impl Output {
     }
 
     fn styled(self, text: impl Display, style: Style) -> String {
-        match self.is_terminal() {
+        match self.colours {
             true => text.style(style).to_string(),
             false => text.to_string(),
         }
@@ -149,7 +152,7 @@ pub(crate) fn state_name(state: &TaskState) -> &'static str {
 pub(crate) fn part_text(part: &Part) -> String {
     match &part.content {
         PartContent::Text(text) => printable(text),
-        PartContent::Data(value) => format!("{value:#}"),
+        PartContent::Data(value) => format!("{:#}", with_whole_numbers(value.clone())),
         PartContent::Url(url) => printable(url),
         PartContent::Raw(bytes) => {
             let kind = part.media_type.as_deref().unwrap_or("data");
@@ -157,6 +160,32 @@ pub(crate) fn part_text(part: &Part) -> String {
             printable(&format!("[{} bytes of {kind}, {name}]", bytes.len()))
         }
     }
+}
+
+/// Writes `2.0` as `2`: the official client reads all numbers as floating ones, as protobuf does.
+fn with_whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .and_then(whole)
+            .map_or(number.into(), Value::from),
+        Value::Array(items) => items.into_iter().map(with_whole_numbers).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            Value::Object(
+                fields
+                    .map(|(key, value)| (key, with_whole_numbers(value)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    // Beyond this, not every whole number has a floating one.
+    const MOST: f64 = (1_i64 << 53) as f64;
+    (number.fract() == 0.0 && number.abs() <= MOST).then_some(number as i64)
 }
 
 /// `text` without what could make a terminal do things.
@@ -183,33 +212,26 @@ mod tests {
             Part::raw(vec![0; 3])
                 .with_media_type("application/pdf")
                 .with_filename("x.pdf"),
-            Part::data(serde_json::json!([1])),
+            Part::data(serde_json::json!([2.0, 0.5])),
             Part::url("https://example.com/a"),
         ];
         assert_eq!(
             parts_text(&parts),
-            "a\tb\nc[31mred\n[3 bytes of application/pdf, x.pdf]\n[\n  1\n]\nhttps://example.com/a"
+            "a\tb\nc[31mred\n[3 bytes of application/pdf, x.pdf]\n[\n  2,\n  0.5\n]\nhttps://example.com/a"
         );
     }
 
     #[test]
     fn colours_are_for_terminals() {
-        let piped = Output {
-            json: false,
-            terminal: false,
-        };
-        let terminal = Output {
-            json: false,
+        let plain = Output::new(false).plain();
+        let coloured = Output {
             terminal: true,
+            colours: true,
+            ..plain
         };
-        let json = Output {
-            json: true,
-            terminal: true,
-        };
-        assert_eq!(piped.state(&TaskState::Failed), "failed");
-        assert_eq!(json.state(&TaskState::Failed), "failed");
+        assert_eq!(plain.state(&TaskState::Failed), "failed");
         assert_eq!(
-            terminal.state(&TaskState::Failed),
+            coloured.state(&TaskState::Failed),
             "\u{1b}[31mfailed\u{1b}[0m"
         );
     }

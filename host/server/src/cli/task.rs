@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::agent::{AgentArgs, AgentClient, refused};
 use super::exit::HELP;
-use super::output::parts_text;
+use super::output::{parts_text, state_name};
 use super::{Exit, Output, files, transcript, watch};
 use crate::config::Config;
 
@@ -268,18 +268,18 @@ async fn list(
         true => output.document(&tasks)?,
         false => output.table(
             ["TASK", "STATE", "CHANGED", "CONTEXT"],
-            tasks.iter().map(|task| row(task, output)),
+            tasks.iter().map(row),
         )?,
     }
     Ok(Exit::Ok)
 }
 
-fn row(task: &Task, output: Output) -> [String; 4] {
+fn row(task: &Task) -> [String; 4] {
     let changed = task.status.timestamp;
     let changed = changed.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string());
     [
         task.id.clone(),
-        output.state(&task.status.state),
+        state_name(&task.status.state).to_owned(),
         changed.unwrap_or_default(),
         task.context_id.clone(),
     ]
@@ -323,7 +323,6 @@ impl From<State> for TaskState {
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::state_name;
     use super::*;
 
     #[test]

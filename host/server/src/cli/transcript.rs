@@ -195,8 +195,10 @@ impl Transcript {
 fn progress(metadata: Option<&HashMap<String, Value>>) -> Option<Progress> {
     let reported = metadata?.get(PROGRESS_KEY)?;
     let text = reported.get("text").and_then(Value::as_str);
+    let percent = reported.get("percent").and_then(Value::as_f64);
     Some(Progress {
-        percent: reported.get("percent").and_then(Value::as_u64),
+        // A whole number, but clients may read all numbers as floating ones.
+        percent: percent.map(|percent| percent.clamp(0.0, 100.0) as u64),
         text: printable(text.unwrap_or_default()),
     })
 }
@@ -280,7 +282,7 @@ mod tests {
 
     #[test]
     fn progress_is_a_line_where_there_is_no_terminal() {
-        let reported = serde_json::json!({"percent": 40, "text": "reading"});
+        let reported = serde_json::json!({"percent": 40.0, "text": "reading"});
         let StreamResponse::StatusUpdate(mut event) = update(TaskState::Working, Some("reading"))
         else {
             unreachable!("it was made above");

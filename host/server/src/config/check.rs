@@ -21,6 +21,7 @@ impl Config {
         self.check_admin_token()?;
         self.check_public_url()?;
         self.check_numbers()?;
+        self.notify.check()?;
         if let Err(error) = EnvFilter::builder().parse(&self.log) {
             bail!("log: {:?} is not a log filter: {error}", self.log);
         }
@@ -72,6 +73,20 @@ impl Config {
     }
 
     fn check_numbers(&self) -> anyhow::Result<()> {
+        let limits = &self.limits;
+        let at_least_one = [
+            ("max_runs", limits.max_runs),
+            ("max_runs_per_agent", limits.max_runs_per_agent),
+            ("max_runs_per_tenant", limits.max_runs_per_tenant),
+            ("max_queued", limits.max_queued),
+            ("max_queued_per_tenant", limits.max_queued_per_tenant),
+        ];
+        for (key, limit) in at_least_one {
+            ensure!(
+                limit >= 1,
+                "limits.{key}: must be at least 1, or nothing would ever run"
+            );
+        }
         let retry = &self.retry;
         ensure!(
             retry.max_attempts >= 1,

@@ -188,6 +188,9 @@ fn values_that_make_no_sense_are_refused() {
     Setting::file("public_url = 'ftp://x'").refused("public_url: must begin with");
     Setting::file("[retry]\njitter = 2.0").refused("retry.jitter: must be from 0 to 1");
     Setting::file("[retry]\nmax_attempts = 0").refused("retry.max_attempts");
+    Setting::file("[limits]\nmax_runs = 0").refused("limits.max_runs: must be at least 1");
+    Setting::file("[notify]\nallow = ['10.0.0.0/64']").refused("notify.allow: \"10.0.0.0/64\"");
+    Setting::file("[notify]\nmax_attempts = 0").refused("notify.max_attempts must be");
     Setting::file("[api]\npublic_url = 'http://x'").refused("api.public_url: set public_url");
 }
 
