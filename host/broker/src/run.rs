@@ -129,6 +129,11 @@ impl Run {
     /// # Errors
     /// [`Error::Internal`] if they cannot be read.
     pub async fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
+        if after == Seq::ZERO
+            && let Some(entry) = self.slot.take_beginning()
+        {
+            return Ok(vec![(Seq::ZERO.next(), entry)]);
+        }
         let mut applied = self.slot.follow();
         loop {
             applied.mark_unchanged();

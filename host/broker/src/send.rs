@@ -210,6 +210,9 @@ impl Broker {
             let decision = submit(self.shared.sources.clock.now(), new);
             let changed = Changed::of(&decision);
             turn.decide(decision.header.clone());
+            if let Some((_, entry)) = decision.entries().next() {
+                slot.keep_beginning(entry);
+            }
             self.follow(&decision);
             let durable = place.submit(decision.into_commit(), std::sync::Arc::clone(&slot) as _);
             (changed, durable)

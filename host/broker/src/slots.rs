@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use taskyard_storage::{ReadError, Storage};
-use taskyard_task::{Header, TaskId};
+use taskyard_task::{Entry, Header, TaskId};
 use tokio::sync::watch;
 
 /// Independent locks, so that tasks rarely wait for each other's look-up.
 const SHARDS: usize = 64;
+
+/// The largest first entry that is kept in memory for a run; reading larger ones costs little by
+/// comparison.
+const MAX_KEPT_BYTES: usize = 64 << 10;
 
 pub(crate) struct Slots {
     shards: Vec<Mutex<Shard>>,
@@ -28,6 +32,9 @@ struct Shard {
 pub(crate) struct Slot {
     pub(crate) task: TaskId,
     decided: Mutex<Option<Header>>,
+    /// How a task that was just submitted begins, so that its first run need not wait until that can
+    /// be read from the disk. Whatever leaves the sandbox still waits for it.
+    beginning: Mutex<Option<Entry>>,
     /// Changes with each commit that became durable.
     applied: watch::Sender<u64>,
     /// Changes with each decision, durable or not.
@@ -51,6 +58,7 @@ impl Slots {
         let slot = Arc::new(Slot {
             task,
             decided: Mutex::new(None),
+            beginning: Mutex::new(None),
             applied: watch::Sender::new(0),
             decisions: watch::Sender::new(0),
         });
@@ -94,6 +102,18 @@ impl Slot {
             slot: self,
             decided: lock(&self.decided),
         }
+    }
+
+    /// Keeps the first entry for the first run, unless it is large.
+    pub(crate) fn keep_beginning(&self, entry: &Entry) {
+        if entry.event.size() <= MAX_KEPT_BYTES {
+            *lock(&self.beginning) = Some(entry.clone());
+        }
+    }
+
+    /// The first entry, if it was kept.
+    pub(crate) fn take_beginning(&self) -> Option<Entry> {
+        lock(&self.beginning).take()
     }
 
     /// Follows the commits of the task that become durable.

@@ -182,46 +182,56 @@ impl<L: CommitLog> Writer<L> {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(MAX_GROUP);
         while jobs.blocking_recv_many(&mut waiting, MAX_GROUP) > 0 {
-            if let Err(reason) = self.write(waiting.drain(..)) {
-                self.fail(reason);
+            if !self.write(waiting.drain(..)) {
                 return;
             }
         }
     }
 
-    fn write(&mut self, jobs: impl Iterator<Item = Job>) -> Result<(), String> {
-        let (mut group, mut waiting) = (Vec::new(), Vec::new());
-        for job in jobs {
-            let number = self.next_number(job.commit.partition)?;
-            group.push(Numbered {
-                number,
-                commit: job.commit,
-            });
-            waiting.push((job.durable, job._keep, job._bytes));
-        }
-        self.append(&group)?;
+    /// Writes a group and tells who waits. Whether there is a point in going on.
+    fn write(&mut self, jobs: impl Iterator<Item = Job>) -> bool {
+        let split = |job: Job| (job.commit, (job.durable, job._keep, job._bytes));
+        let (commits, waiting): (Vec<_>, Vec<_>) = jobs.map(split).unzip();
+        let group = match self.append(commits) {
+            Ok(group) => group,
+            Err(reason) => {
+                // IMPORTANT: before `waiting` is dropped: who waits looks for the reason then.
+                self.fail(reason);
+                return false;
+            }
+        };
         metrics::histogram!("taskyard_commit_batch_size").record(group.len() as f64);
         (self.on_applied)(&group);
         for (durable, _keep, _bytes) in waiting {
             // Whoever does not wait any more does not mind.
             let _ = durable.send(());
         }
-        Ok(())
+        true
     }
 
     #[expect(
         clippy::disallowed_methods,
         reason = "measures a duration for a metric, decides nothing"
     )]
-    fn append(&mut self, group: &[Numbered]) -> Result<(), String> {
+    fn append(&mut self, commits: Vec<Commit>) -> Result<Vec<Numbered>, String> {
+        let group = self.number(commits)?;
         let began = std::time::Instant::now();
-        match self.log.append(group) {
+        match self.log.append(&group) {
             Ok(()) => {}
             Err(conflict @ AppendError::Conflict { .. }) => return Err(conflict.to_string()),
-            Err(AppendError::Unknown(reason)) => self.resolve(group, reason)?,
+            Err(AppendError::Unknown(reason)) => self.resolve(&group, reason)?,
         }
         metrics::histogram!("taskyard_commit_seconds").record(began.elapsed().as_secs_f64());
-        Ok(())
+        Ok(group)
+    }
+
+    fn number(&mut self, commits: Vec<Commit>) -> Result<Vec<Numbered>, String> {
+        let commits = commits.into_iter();
+        let numbered = commits.map(|commit| {
+            let number = self.next_number(commit.partition)?;
+            Ok(Numbered { number, commit })
+        });
+        numbered.collect()
     }
 
     /// Finds out whether a group landed whose append did not answer clearly; tries once more if not.
