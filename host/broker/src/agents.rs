@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use taskyard_storage::Storage;
 use taskyard_task::{
-    Agent, AgentName, Change, Commit, Digest, Manifest, Partition, Plugin, RunLimits,
+    Agent, AgentName, Change, Commit, Digest, LimitChanges, Manifest, Partition, Plugin,
 };
 use tokio::sync::watch;
 
@@ -38,8 +38,8 @@ pub struct DeployRequest {
     pub component: Vec<u8>,
     /// Its configuration, a JSON object as text; kept from the deployment before if absent.
     pub config: Option<String>,
-    /// Its limits; kept from the deployment before, or the host's, if absent.
-    pub limits: Option<RunLimits>,
+    /// Its limits, where they differ from those of the deployment before, or of the host.
+    pub limits: LimitChanges,
     /// How many of its tasks may run at once; kept from the deployment before if absent.
     pub max_runs: Option<u32>,
 }
@@ -188,10 +188,9 @@ impl Broker {
                 .config
                 .or_else(|| kept.map(|kept| kept.config.clone()))
                 .unwrap_or_else(|| "{}".to_owned()),
-            limits: request
-                .limits
-                .or_else(|| kept.map(|kept| kept.limits))
-                .unwrap_or(self.shared.config.worker),
+            limits: kept
+                .map_or(self.shared.config.worker, |kept| kept.limits)
+                .with(&request.limits),
             max_runs: request
                 .max_runs
                 .or_else(|| kept.and_then(|kept| kept.max_runs)),

@@ -74,7 +74,7 @@ impl Broker {
         let Some(idempotency) = &request.idempotency else {
             return self.send_once(caller, request, None).await;
         };
-        let key = scoped_key(caller, &request.agent, &idempotency.key);
+        let key = scoped_key(caller, &request, &idempotency.key);
         let body = idempotency.body;
         let partition = match request.task {
             Some(task) => task.partition(),
@@ -255,11 +255,18 @@ fn sent_before(known: Remembered) -> Sent {
     }
 }
 
-/// The key as nobody else can have it: callers never meet each other's keys.
-fn scoped_key(caller: &Caller, agent: &AgentName, key: &str) -> Digest {
-    let principal = caller.principal.as_deref().unwrap_or_default();
-    // None of the first three can contain a zero byte.
-    Digest::of(format!("{}\0{agent}\0{principal}\0{key}", caller.tenant).as_bytes())
+/// The key as nobody else can have it: callers never meet each other's keys. It counts for new tasks, or
+/// for the messages of one task, because it is kept with the task.
+fn scoped_key(caller: &Caller, request: &SendRequest, key: &str) -> Digest {
+    let Caller { tenant, principal } = caller;
+    let principal = principal.as_deref().unwrap_or_default();
+    let agent = &request.agent;
+    let task = request
+        .task
+        .map(|task| task.to_string())
+        .unwrap_or_default();
+    // Only the key itself can contain a zero byte.
+    Digest::of(format!("{tenant}\0{agent}\0{task}\0{principal}\0{key}").as_bytes())
 }
 
 /// A new task is made where its idempotency key is kept, so that both are one commit.

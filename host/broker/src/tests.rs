@@ -87,7 +87,7 @@ impl Yard {
             agent: None,
             component: version.into(),
             config: None,
-            limits: None,
+            limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
         };
         self.broker.deploy(request).await.unwrap()

@@ -80,7 +80,7 @@ impl Diagnostics {
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut tail = self.tail(stream);
         tail.keep(bytes);
-        if tracing::enabled!(tracing::Level::DEBUG) {
+        if tracing::enabled!(target: "taskyard_worker", tracing::Level::DEBUG) {
             tail.split_lines(bytes, |line| self.pass_on(stream, line));
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use taskyard_broker::{self as broker, Broker, Run};
 use taskyard_clock::Clock;
+use taskyard_task::decide::Outcome;
 use taskyard_task::{Header, Refusal, RunLimits, Submission};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
@@ -88,7 +89,15 @@ impl Runner {
         metrics::counter!("taskyard_runs_total", "agent" => agent, "outcome" => end.word())
             .increment(1);
         metrics::histogram!("taskyard_run_seconds").record(took);
-        tracing::debug!(outcome = end.word(), ?took, "run ended");
+        match &end {
+            End::Settled(Outcome::Failed { code, reason, .. }) => {
+                tracing::warn!(code, reason, ?took, "run failed");
+            }
+            End::Settled(Outcome::Transient { code, reason, .. }) => {
+                tracing::info!(code, reason, ?took, "run failed and is tried again");
+            }
+            _ => tracing::debug!(outcome = end.word(), ?took, "run ended"),
+        }
         report(run, end).await;
     }
 

@@ -35,7 +35,7 @@ async fn load_one(broker: &Broker, file: &Path) -> anyhow::Result<()> {
             agent: None,
             component,
             config: None,
-            limits: None,
+            limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
         })
         .await?;

@@ -1,6 +1,8 @@
 //! The composition root: makes the parts of the host, joins them, and lets them run.
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Ex
     let mut signals = Signals::listen()?;
     let figures = telemetry::figures::start()?;
     warn_of(&config);
-    std::fs::create_dir_all(&config.data_dir)
+    make_private(&config.data_dir)
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
         () = signals.next() => return Ok(Exit::Ok),
@@ -67,6 +69,12 @@ fn warn_of(config: &Config) {
     if config.allow_anonymous && config.api.clients.is_empty() {
         warn!(listen = %config.listen, "allow_anonymous = true: everybody who can connect may use the agents");
     }
+}
+
+/// Makes a folder that nobody else can look into: it holds clients' credentials. One that exists keeps
+/// its mode.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The parts of the host, before anything runs.

@@ -27,7 +27,7 @@ pub use entry::{Blame, Entry, Event, InputKind, Observation, Submission};
 pub use fold::TaskView;
 pub use header::{Header, Phase};
 pub use id::{AgentName, Digest, Partition, Seq, TaskId, Tenant, Timestamp};
-pub use limits::RunLimits;
+pub use limits::{LimitChanges, RunLimits};
 pub use plugin::{Agent, Manifest, Plugin, Skill};
 pub use push::PushConfig;
 pub use state::TaskState;

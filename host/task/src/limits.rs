@@ -42,3 +42,38 @@ impl Default for RunLimits {
         }
     }
 }
+
+/// Limits that an operator sets for one agent; what is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each field is that of the same name in `RunLimits`"
+)]
+pub struct LimitChanges {
+    pub memory_bytes: Option<u64>,
+    pub cpu_ms: Option<u64>,
+    pub wall_ms: Option<u64>,
+    pub log_entries: Option<u64>,
+    pub log_lines: Option<u64>,
+    pub log_line_bytes: Option<u64>,
+    pub artifact_bytes: Option<u64>,
+    pub message_bytes: Option<u64>,
+}
+
+impl RunLimits {
+    /// These limits with `changes`.
+    #[must_use]
+    pub fn with(self, changes: &LimitChanges) -> Self {
+        Self {
+            memory_bytes: changes.memory_bytes.unwrap_or(self.memory_bytes),
+            cpu_ms: changes.cpu_ms.unwrap_or(self.cpu_ms),
+            wall_ms: changes.wall_ms.unwrap_or(self.wall_ms),
+            log_entries: changes.log_entries.unwrap_or(self.log_entries),
+            log_lines: changes.log_lines.unwrap_or(self.log_lines),
+            log_line_bytes: changes.log_line_bytes.unwrap_or(self.log_line_bytes),
+            artifact_bytes: changes.artifact_bytes.unwrap_or(self.artifact_bytes),
+            message_bytes: changes.message_bytes.unwrap_or(self.message_bytes),
+        }
+    }
+}

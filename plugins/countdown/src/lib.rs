@@ -1,7 +1,6 @@
 //! Countdown waits, one tick at a time.
 //!
-//! It shows a worker that takes long without doing much: between two ticks it is not in memory,
-//! a restart of the host does not start it over, and it notices a cancel and hears what the client
+//! It shows a worker that takes long without doing much: a restart of the host does not start it over, and it notices a cancel and hears what the client
 //! adds on the way.
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use taskyard_broker::{DeployRequest, Drain, Error};
-use taskyard_task::{AgentName, RunLimits};
+use taskyard_task::{AgentName, LimitChanges};
 
 use super::Admin;
 use super::error::AdminError;
@@ -29,7 +29,7 @@ pub(super) struct DeployQuery {
     max_runs: Option<u32>,
     /// Its configuration: a JSON object, as text.
     config: Option<String>,
-    /// Its limits: a JSON object, as text; what it leaves out has its default.
+    /// Its limits: a JSON object, as text; what it leaves out stays as it was, or as the host has it.
     limits: Option<String>,
 }
 
@@ -112,14 +112,15 @@ fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
     let limits = query
         .limits
         .as_deref()
-        .map(serde_json::from_str::<RunLimits>);
+        .map(serde_json::from_str::<LimitChanges>);
     Ok(DeployRequest {
         agent: name.transpose().map_err(|error| invalid("name", error))?,
         component: Vec::new(),
         config: query.config.map(checked_config).transpose()?,
         limits: limits
             .transpose()
-            .map_err(|error| invalid("limits", error))?,
+            .map_err(|error| invalid("limits", error))?
+            .unwrap_or_default(),
         max_runs: query.max_runs,
     })
 }
@@ -156,16 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_left_to_the_broker_or_has_its_default() {
+    fn what_is_left_out_is_left_to_the_broker() {
         let request_of_nothing = request(DeployQuery::default()).unwrap();
         assert!(request_of_nothing.agent.is_none());
-        assert!(request_of_nothing.limits.is_none());
+        assert_eq!(request_of_nothing.limits, LimitChanges::default());
         let given = request(query("a", r#"{"k": 1}"#, r#"{"cpu_ms": 5}"#)).unwrap();
-        let expected = RunLimits {
-            cpu_ms: 5,
-            ..RunLimits::default()
+        let expected = LimitChanges {
+            cpu_ms: Some(5),
+            ..LimitChanges::default()
         };
-        assert_eq!(given.limits, Some(expected));
+        assert_eq!(given.limits, expected);
         assert_eq!(given.config.as_deref(), Some(r#"{"k": 1}"#));
     }
 

@@ -76,7 +76,7 @@ async fn a_copy_is_good_until_the_next_deployment() {
         agent: None,
         component: b"1.0.1".to_vec(),
         config: None,
-        limits: None,
+        limits: taskyard_task::LimitChanges::default(),
         max_runs: None,
     };
     host.broker.deploy(next).await.unwrap();

@@ -60,7 +60,7 @@ impl Host {
             agent: None,
             component: b"1.0.0".to_vec(),
             config: None,
-            limits: None,
+            limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
         };
         host.broker.deploy(request).await.unwrap();

@@ -54,6 +54,9 @@ struct LoadArgs {
     /// Its configuration, a JSON object [default: that of the deployment before]
     #[arg(long, value_name = "JSON")]
     config_json: Option<String>,
+    /// Its limits where they differ, a JSON object with keys of `[worker]`
+    #[arg(long, value_name = "JSON")]
+    limits: Option<String>,
     /// How many of its tasks may run at once
     #[arg(long, value_name = "N")]
     max_runs: Option<u32>,
@@ -130,14 +133,12 @@ async fn unload(
 
 impl LoadArgs {
     fn query(&self) -> anyhow::Result<String> {
-        if let Some(config) = &self.config_json {
-            let parsed: Value =
-                serde_json::from_str(config).context("--config-json is not JSON")?;
-            ensure!(parsed.is_object(), "--config-json is not a JSON object");
-        }
+        check_object("--config-json", self.config_json.as_deref())?;
+        check_object("--limits", self.limits.as_deref())?;
         let given = [
             ("name", self.agent.as_ref().map(ToString::to_string)),
             ("config", self.config_json.as_deref().map(encode)),
+            ("limits", self.limits.as_deref().map(encode)),
             ("max_runs", self.max_runs.map(|runs| runs.to_string())),
         ];
         let pairs = given
@@ -190,6 +191,15 @@ fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
+fn check_object(option: &str, json: Option<&str>) -> anyhow::Result<()> {
+    if let Some(json) = json {
+        let parsed: Value =
+            serde_json::from_str(json).with_context(|| format!("{option} is not JSON"))?;
+        ensure!(parsed.is_object(), "{option} is not a JSON object");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +209,7 @@ mod tests {
             file: PathBuf::new(),
             agent: config.map(|_| "echo".parse().unwrap()),
             config_json: config.map(str::to_owned),
+            limits: None,
             max_runs: None,
         };
         args.query()
