@@ -1,0 +1,154 @@
+//! The process of a host: started, watched, killed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use super::Settings;
+use crate::support::wait::eventually;
+use crate::support::{http, places};
+
+/// What operators prove themselves with.
+pub(crate) const ADMIN_TOKEN: &str = "an-admin-token-for-tests";
+
+/// The process of a host, or the place where one was.
+pub(crate) struct Process {
+    folder: PathBuf,
+    settings: Settings,
+    child: Mutex<Option<Child>>,
+    addresses: Mutex<(String, String)>,
+}
+
+impl Process {
+    pub(crate) fn new(folder: PathBuf, settings: Settings) -> Self {
+        Self {
+            folder,
+            settings,
+            child: Mutex::new(None),
+            addresses: Mutex::default(),
+        }
+    }
+
+    /// Starts it and waits until it is ready. It takes other ports each time: the old ones may have
+    /// been given away meanwhile.
+    pub(crate) async fn start(&self) {
+        self.start_as(Command::new(places::binary())).await;
+    }
+
+    /// Starts it so that it cannot write files larger than this.
+    pub(crate) async fn start_limited(&self, file_bytes: u64) {
+        // The shell counts in blocks of 512 bytes. The signal that comes with the limit would end the
+        // process; ignored, it leaves the error that a full disk would be.
+        let blocks = file_bytes / 512;
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(limited).arg(places::binary());
+        self.start_as(command).await;
+    }
+
+    async fn start_as(&self, command: Command) {
+        self.kill();
+        // A host that was killed leaves them behind.
+        let _ = fs::remove_file(self.addresses_file());
+        let child = self.serve(command).spawn().unwrap();
+        *self.child.lock().unwrap() = Some(child);
+        self.ready().await;
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.addresses.lock().unwrap().0.clone()
+    }
+
+    pub(crate) fn admin_url(&self) -> String {
+        self.addresses.lock().unwrap().1.clone()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("host.log")
+    }
+
+    /// `SIGKILL`.
+    pub(crate) fn kill(&self) {
+        if let Some(mut child) = self.child.lock().unwrap().take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+    }
+
+    /// `SIGTERM`.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.lock().unwrap().as_ref().unwrap().id();
+        let sent = Command::new("kill").arg(id.to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn exited(&self) -> ExitStatus {
+        eventually("the end of the host", async || self.status()).await
+    }
+
+    fn serve(&self, mut command: Command) -> Command {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
+        command
+            .arg("serve")
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("TASKYARD_DATA_DIR", self.data())
+            .env("TASKYARD_LISTEN", "127.0.0.1:0")
+            .env("TASKYARD_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("TASKYARD_ADMIN_TOKEN", ADMIN_TOKEN)
+            .envs(self.settings.variables())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        command
+    }
+
+    async fn ready(&self) {
+        let http = http::client();
+        eventually("the host being ready", async || {
+            if let Some(status) = self.status() {
+                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                panic!("the host ended with {status}:\n{log}");
+            }
+            let (listen, admin) = read_addresses(&self.addresses_file())?;
+            let answer = http.get(format!("{listen}/readyz")).send().await.ok()?;
+            answer.status().is_success().then(|| {
+                *self.addresses.lock().unwrap() = (listen, admin);
+            })
+        })
+        .await;
+    }
+
+    fn status(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap().as_mut()?.try_wait().unwrap()
+    }
+
+    fn addresses_file(&self) -> PathBuf {
+        self.data().join("addresses.json")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn read_addresses(file: &Path) -> Option<(String, String)> {
+    let addresses: Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let url = |key| Some(format!("http://{}", addresses[key].as_str()?));
+    Some((url("listen")?, url("admin_listen")?))
+}

@@ -1,0 +1,17 @@
+//! What the tests share: hosts to test, clients of their doors, and patience.
+
+pub(crate) mod admin;
+pub(crate) mod agent;
+pub(crate) mod events;
+pub(crate) mod host;
+pub(crate) mod http;
+pub(crate) mod places;
+pub(crate) mod task;
+pub(crate) mod wait;
+pub(crate) mod webhook;
+
+pub(crate) use agent::{Agent, Error, Refusal, message};
+pub(crate) use events::{Event, Events};
+pub(crate) use host::{Host, Settings};
+pub(crate) use wait::{eventually, in_time};
+pub(crate) use webhook::Webhook;

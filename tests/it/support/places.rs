@@ -1,0 +1,55 @@
+//! Where the things under test are: all relative to where this test binary was built.
+
+use std::path::{Path, PathBuf};
+
+/// The workspace.
+pub(crate) fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap().to_owned()
+}
+
+/// The host.
+pub(crate) fn binary() -> PathBuf {
+    built(profile().join("taskyard"))
+}
+
+/// A plugin that users get to see.
+pub(crate) fn plugin(name: &str) -> PathBuf {
+    built(target().join("plugins").join(name).with_extension("wasm"))
+}
+
+/// A plugin that misbehaves.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    built(target().join("guests").join(name).with_extension("wasm"))
+}
+
+/// The Python with the stock A2A client.
+pub(crate) fn python() -> PathBuf {
+    let python = target().join("python/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing: run `make python`",
+        python.display()
+    );
+    python
+}
+
+/// The folder that cargo builds into.
+fn target() -> PathBuf {
+    profile().parent().unwrap().to_owned()
+}
+
+/// `target/release`: this binary is in `target/release/deps`.
+fn profile() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    this.ancestors().nth(2).unwrap().to_owned()
+}
+
+fn built(file: PathBuf) -> PathBuf {
+    assert!(
+        file.exists(),
+        "{} is missing: run `make build guests`",
+        file.display()
+    );
+    file
+}
