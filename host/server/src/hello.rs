@@ -7,8 +7,15 @@ use taskyard_task::Agent;
 
 use crate::addresses::{self, Addresses};
 
-/// The greeting.
+/// How this program was called, so that what is printed can be pasted as it is.
+pub(crate) fn program() -> String {
+    let called = std::env::args().next();
+    called.unwrap_or_else(|| "taskyard".to_owned())
+}
+
+/// The greeting, with commands for `program`.
 pub(crate) fn greeting<'a>(
+    program: &str,
     addresses: &Addresses,
     data_dir: &Path,
     agents: impl Iterator<Item = &'a Agent>,
@@ -29,7 +36,7 @@ pub(crate) fn greeting<'a>(
     );
     for command in commands(agents.first().copied()) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {command}");
+        let _ = writeln!(text, "  {program} {command}");
     }
     text
 }
@@ -41,8 +48,8 @@ fn named(agent: &Agent) -> String {
 fn commands(agent: Option<&Agent>) -> Vec<String> {
     let Some(agent) = agent else {
         return vec![
-            "taskyard plugin load WORKER.wasm".to_owned(),
-            "taskyard plugin list".to_owned(),
+            "plugin load WORKER.wasm".to_owned(),
+            "plugin list".to_owned(),
         ];
     };
     let name = &agent.name;
@@ -53,12 +60,9 @@ fn commands(agent: Option<&Agent>) -> Vec<String> {
         .flat_map(|skill| &skill.examples);
     let example = examples.map(String::as_str).next().unwrap_or("hello");
     vec![
-        format!(
-            "taskyard task send --agent {name} --stream {}",
-            quoted(example)
-        ),
-        format!("taskyard task watch --agent {name} TASK"),
-        format!("taskyard task answer --agent {name} TASK \"yes\""),
+        format!("task send --agent {name} --stream {}", quoted(example)),
+        format!("task watch --agent {name} TASK"),
+        format!("task answer --agent {name} TASK \"yes\""),
     ]
 }
 
@@ -108,7 +112,7 @@ mod tests {
             listen: "0.0.0.0:7420".parse().unwrap(),
             admin_listen: "127.0.0.1:7421".parse().unwrap(),
         };
-        greeting(&addresses, Path::new("data"), agents.iter())
+        greeting("taskyard", &addresses, Path::new("data"), agents.iter())
     }
 
     #[test]

@@ -147,7 +147,9 @@ impl Host {
             .write(&self.config.data_dir)
             .context("cannot write the addresses into the data folder")?;
         let agents = self.broker.agents();
-        let greeting = hello::greeting(&addresses, &self.config.data_dir, agents.values());
+        let program = hello::program();
+        let data_dir = &self.config.data_dir;
+        let greeting = hello::greeting(&program, &addresses, data_dir, agents.values());
         Output::new(false).text(&greeting)?;
         info!(listen = %addresses.listen, admin_listen = %addresses.admin_listen, "ready");
         Ok(Running {
