@@ -13,7 +13,6 @@ run: build
 ## test: everything that proves that it works
 test: build guests python
 	cargo test --release --workspace --locked
-	cargo test --release --locked --doc -p taskyard-sdk
 
 ## check: what CI runs: formatting, lints, tests, documentation
 check: setup
