@@ -1,6 +1,9 @@
 //! Plugins come, change and go while the host runs.
 
+use std::time::Duration;
+
 use futures::FutureExt;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Error, Host, Settings, eventually, message, places, task};
@@ -131,35 +134,63 @@ async fn an_agent_that_works_is_not_removed() {
 async fn a_draining_agent_finishes_and_takes_nothing_new() {
     let host = Host::with(&["approval"], Settings::default()).await;
     let approval = host.agent("approval");
-    approval.send(message("Deploy")).await;
+    let mut begun = vec![approval.begin(message("Deploy")).await];
     let admin = host.admin();
     let mut removal = Box::pin(admin.unload("approval", true));
 
-    eventually("a refusal of new tasks", async || {
-        assert!(
-            removal.as_mut().now_or_never().is_none(),
-            "removed too early"
-        );
-        let sent = approval.try_begin(message("Deploy more")).await;
-        match sent {
-            Err(Error::Refused(refusal)) => {
-                assert_eq!(refusal.reason, "AGENT_NOT_FOUND");
-                Some(())
+    let refusal = eventually("a refusal of new tasks", async || {
+        let early = removal.as_mut().now_or_never();
+        assert!(early.is_none(), "removed too early");
+        match approval.try_begin(message("Deploy more")).await {
+            Ok(more) => {
+                begun.push(task::id(&more).to_owned());
+                None
             }
-            _ => None,
+            Err(Error::Refused(refusal)) => Some(refusal),
+            Err(lost) => panic!("{lost:?}"),
         }
     })
     .await;
-    let list = approval
-        .call("ListTasks", json!({"status": "TASK_STATE_INPUT_REQUIRED"}))
-        .await;
-    for waiting in list["tasks"].as_array().unwrap() {
-        approval.answer(task::id(waiting), "yes").await;
+    assert_eq!(refusal.reason, "AGENT_NOT_FOUND");
+    for id in &begun {
+        approval.reached(id, task::waits_for_input).await;
+        approval.answer(id, "yes").await;
     }
 
     assert_eq!(removal.await.status, 204);
     let agents = host.admin().get("/v1/agents").await.ok();
     assert_eq!(agents["agents"], json!([]));
+}
+
+#[tokio::test]
+async fn the_tasks_of_an_agent_are_back_with_it() {
+    let host = Host::with(&["echo"], Settings::default()).await;
+    let echo = host.agent("echo");
+    let done = echo.send(message("x")).await;
+    let query = json!({"id": task::id(&done)});
+
+    host.admin().unload("echo", false).await.ok();
+    let refusal = echo.refused("GetTask", query.clone()).await;
+    assert_eq!(refusal.reason, "AGENT_NOT_FOUND");
+
+    host.admin().load(&places::plugin("echo"), &[]).await;
+    assert_eq!(echo.call("GetTask", query).await, done);
+}
+
+#[tokio::test]
+async fn plugins_can_come_with_the_start() {
+    let file = places::plugin("echo").display().to_string();
+    let settings = Settings::default().argument("--load").argument(&file);
+    let host = Host::start(settings).await;
+    assert_eq!(
+        task::state(&host.agent("echo").send(message("x")).await),
+        "COMPLETED"
+    );
+
+    // What is deployed already is not deployed again.
+    host.kill();
+    host.restart().await;
+    assert_eq!(show(&host, "echo").await["agent"]["revision"], 1);
 }
 
 #[tokio::test]
@@ -199,4 +230,34 @@ async fn work_goes_on_while_versions_change() {
         }
     };
     futures::join!(load, work);
+}
+
+#[tokio::test]
+async fn a_deployment_happens_wholly_or_not_at_all() {
+    let host = Host::with(&["echo"], Settings::default()).await;
+    let old = std::fs::read(places::plugin("echo")).unwrap();
+    let versions = [new_version("echo"), old];
+    let mut digests = Vec::new();
+    for version in &versions {
+        let loaded = host.admin().try_load(version.clone(), &[]).await.ok();
+        digests.push(loaded["digest"].clone());
+    }
+    for round in 0..8 {
+        let admin = host.admin();
+        let load = admin.request(Method::POST, "/v1/agents");
+        let load = load
+            .header("content-type", "application/wasm")
+            .body(versions[round % 2].clone());
+        let loading = tokio::spawn(load.send());
+        tokio::time::sleep(Duration::from_millis(round as u64)).await;
+        host.kill();
+        // It may have been quick enough.
+        let _ = loading.await.unwrap();
+
+        host.restart().await;
+        let digest = show(&host, "echo").await["agent"]["digest"].clone();
+        assert!(digests.contains(&digest), "{digest}");
+        let done = host.agent("echo").send(message("x")).await;
+        assert_eq!(task::state(&done), "COMPLETED");
+    }
 }

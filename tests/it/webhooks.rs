@@ -1,15 +1,19 @@
 //! Notifications: in order, at least once, to whom the client says, and to nobody inside.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::support::host::SharedHost;
 use crate::support::webhook::Notification;
 use crate::support::{Agent, Host, Settings, Webhook, eventually, message, task};
 
 const CREATE: &str = "CreateTaskPushNotificationConfig";
 
 async fn host() -> Host {
-    static HOST: crate::support::host::SharedHost = crate::support::host::SharedHost::new();
+    static HOST: SharedHost = SharedHost::new();
     let settings = Settings::default().local_webhooks();
     HOST.get(async || Host::with(&["approval", "countdown", "echo"], settings).await)
         .await
@@ -175,16 +179,13 @@ async fn a_removed_webhook_hears_nothing_more() {
 #[tokio::test]
 async fn notifications_outlive_the_host() {
     // Nothing is taken before the first crash.
-    let crashed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let seen = std::sync::Arc::clone(&crashed);
-    let webhook =
-        Webhook::answering(
-            move |_| match seen.load(std::sync::atomic::Ordering::Relaxed) {
-                true => StatusCode::OK,
-                false => StatusCode::SERVICE_UNAVAILABLE,
-            },
-        )
-        .await;
+    let crashed = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&crashed);
+    let webhook = Webhook::answering(move |_| match seen.load(Ordering::Relaxed) {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    })
+    .await;
     let host = Host::with(&["countdown"], Settings::default().local_webhooks()).await;
     let countdown = host.agent("countdown");
     let id = begin_with(&countdown, "20", json!({"url": webhook.url("again")})).await;
@@ -195,7 +196,7 @@ async fn notifications_outlive_the_host() {
 
     for _ in 0..3 {
         host.kill();
-        crashed.store(true, std::sync::atomic::Ordering::Relaxed);
+        crashed.store(true, Ordering::Relaxed);
         host.restart().await;
         let heard = webhook.received().len();
         eventually("more notifications", async || {

@@ -1,6 +1,7 @@
 //! `taskyard plugin`, `taskyard status`, `taskyard config`.
 
 use super::taskyard;
+use crate::support::host::ADMIN_TOKEN;
 use crate::support::{Host, Settings, message, places, task};
 
 #[tokio::test]
@@ -95,10 +96,7 @@ async fn the_configuration_is_printed_without_secrets() {
     let host = Host::shared().await;
     let config = taskyard(&host, &["config"]).exits(0).stdout;
     assert!(config.contains("max_runs"), "{config}");
-    assert!(
-        !config.contains(crate::support::host::ADMIN_TOKEN),
-        "{config}"
-    );
+    assert!(!config.contains(ADMIN_TOKEN), "{config}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `taskyard task`.
 
+use serde_json::json;
+
 use super::taskyard;
 use crate::support::{Host, message, task};
 
@@ -124,10 +126,7 @@ async fn a_task_is_begun_listed_and_canceled() {
     let ids: Vec<_> = listed.as_array().unwrap().iter().map(task::id).collect();
     assert_eq!(ids, [id]);
     let completed = [&list[..], &["--state", "completed"]].concat();
-    assert_eq!(
-        taskyard(&host, &completed).exits(0).json(),
-        serde_json::json!([])
-    );
+    assert_eq!(taskyard(&host, &completed).exits(0).json(), json!([]));
 
     let cancel = ["task", "cancel", "--agent", "countdown", "--json", id];
     let canceled = taskyard(&host, &cancel).exits(0).json();

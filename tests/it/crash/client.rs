@@ -73,6 +73,8 @@ impl Client {
                 }
             }
             finished.reconnects += 1;
+            // A host that is about to stop ends every stream at once.
+            sleep(10 * PAUSE).await;
         }
     }
 
@@ -84,6 +86,7 @@ impl Client {
             match agent.try_call("SendMessage", params.clone()).await {
                 Ok(result) => return result,
                 Err(Error::Lost(_)) => sleep(PAUSE).await,
+                Err(Error::Refused(refusal)) if refusal.status == 503 => sleep(PAUSE).await,
                 Err(Error::Refused(refusal)) => panic!("{what}: {refusal:?}"),
             }
         }

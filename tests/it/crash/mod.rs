@@ -1,4 +1,4 @@
-//! The crash test: a host under load is killed again and again, at random moments.
+//! The crash test: a host under load is ended again and again, at random moments.
 //!
 //! Clients send tasks to all example plugins, follow them, answer questions and register webhooks,
 //! and simply go on after each crash as real clients would. At the end each task that was acknowledged
@@ -26,6 +26,8 @@ use job::Job;
 const CRASHES: usize = 15;
 /// How long the host lives each time, in milliseconds: sometimes not long enough to get anything done.
 const LIFE_MS: std::ops::Range<u64> = 20..900;
+/// How long a host lives that is killed while it starts.
+const START_MS: std::ops::Range<u64> = 0..40;
 /// Clients at once. Each has one task after the other.
 const CLIENTS: usize = 24;
 /// A client does not begin further tasks beyond this many, so that checking does not take longer than
@@ -73,12 +75,24 @@ async fn start() -> Host {
     Host::with(&EXAMPLES, Settings::default().local_webhooks()).await
 }
 
-/// Kills the host as often as it must be.
+/// Ends the host as often as it must be, and starts it again: mostly by killing it, now and then by
+/// asking it to stop, and sometimes it is killed again while it takes up its tasks.
 async fn crash(host: &Host, seed: u64, over: &Cell<bool>) {
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..CRASHES {
         sleep(Duration::from_millis(rng.random_range(LIFE_MS))).await;
-        host.kill();
+        match rng.random_range(0..4) {
+            0 => {
+                host.terminate();
+                assert_eq!(host.exited().await.code(), Some(0));
+            }
+            1 => {
+                host.kill();
+                let life = rng.random_range(START_MS);
+                host.false_start(Duration::from_millis(life)).await;
+            }
+            _ => host.kill(),
+        }
         host.restart().await;
     }
     over.set(true);

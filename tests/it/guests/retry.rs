@@ -1,7 +1,9 @@
 //! Workers that fail for now.
 
+use serde_json::json;
+
 use super::{check, host};
-use crate::support::{message, task};
+use crate::support::{eventually, message, task};
 
 #[tokio::test]
 async fn a_transient_failure_is_tried_again_and_then_final() {
@@ -19,7 +21,7 @@ async fn a_worker_says_how_long_to_wait() {
     let misbehaving = host.agent("misbehaving");
     let id = misbehaving.begin(message("transient-after 60000")).await;
     // It fails at once, and is not tried again soon.
-    crate::support::eventually("a host without runs", async || {
+    eventually("a host without runs", async || {
         let stats = host.admin().get("/v1/agents/misbehaving").await.ok();
         let idle = stats["running"] == 0 && stats["queued"] == 0;
         idle.then_some(())
@@ -27,7 +29,5 @@ async fn a_worker_says_how_long_to_wait() {
     .await;
     let waiting = misbehaving.get(&id).await;
     assert!(!task::is_terminal(task::state(&waiting)), "{waiting}");
-    misbehaving
-        .call("CancelTask", serde_json::json!({"id": id}))
-        .await;
+    misbehaving.call("CancelTask", json!({"id": id})).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Host, message, task};
+use crate::support::{Host, Settings, message, task};
 
 #[tokio::test]
 async fn a_working_task_is_canceled_with_a_last_word() {
@@ -35,6 +35,22 @@ async fn a_waiting_task_is_canceled_at_once() {
         .call("CancelTask", json!({"id": task::id(&asked)}))
         .await;
     assert_eq!(task::state(&canceled), "CANCELED");
+}
+
+#[tokio::test]
+async fn a_task_in_line_is_canceled_without_a_run() {
+    let settings = Settings::default().set("limits.max_runs", 1);
+    let host = Host::with(&["countdown"], settings).await;
+    let countdown = host.agent("countdown");
+    let busy = countdown.begin(message("1000")).await;
+    let in_line = countdown.begin(message("1000")).await;
+
+    let canceled = countdown.call("CancelTask", json!({"id": in_line})).await;
+
+    assert_eq!(task::state(&canceled), "CANCELED");
+    let log = countdown.subscribe(&in_line, Some(0)).await.rest().await;
+    assert_eq!(log.len(), 1, "something happened before: {log:?}");
+    countdown.call("CancelTask", json!({"id": busy})).await;
 }
 
 #[tokio::test]

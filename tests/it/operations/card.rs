@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::host::EXAMPLES;
 use crate::support::{Host, Settings, http, in_time};
 
 const CARD: &str = "/.well-known/agent-card.json";
@@ -17,7 +18,7 @@ async fn get(url: &str) -> Value {
 #[tokio::test]
 async fn every_agent_has_a_card_that_leads_to_it() {
     let host = Host::shared().await;
-    for name in crate::support::host::EXAMPLES {
+    for name in EXAMPLES {
         let url = host.agent(name).url();
         let card = get(&format!("{url}{CARD}")).await;
         assert_eq!(card["name"], name);

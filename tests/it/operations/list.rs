@@ -111,3 +111,39 @@ async fn artifacts_and_history_are_listed_as_asked_for() {
     assert_eq!(task::artifact(&whole, "echo"), "x");
     assert_eq!(whole.get("history"), None);
 }
+
+#[tokio::test]
+async fn conversations_with_similar_names_do_not_mix() {
+    let host = Host::shared().await;
+    let echo = host.agent("echo");
+    let longest = "n".repeat(256);
+    let names = [
+        "name",
+        "nam",
+        "name ",
+        "Name",
+        "name\0",
+        "name\0x",
+        "name/",
+        "name\u{10ffff}",
+        "näme",
+        "../name",
+        "%",
+        "\"",
+        &longest,
+    ];
+    for name in names {
+        let done = send_in(&echo, name, name).await;
+        assert_eq!(task::context(&done), name);
+    }
+    for name in names {
+        let list = echo
+            .call(
+                "ListTasks",
+                json!({"contextId": name, "includeArtifacts": true}),
+            )
+            .await;
+        assert_eq!(list["totalSize"], 1, "{name:?}: {list}");
+        assert_eq!(task::artifact(&list["tasks"][0], "echo"), name);
+    }
+}

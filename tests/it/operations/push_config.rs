@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Host, message, task};
+use crate::support::{Error, Host, message, task};
 
 const CREATE: &str = "CreateTaskPushNotificationConfig";
 const GET: &str = "GetTaskPushNotificationConfig";
@@ -75,4 +75,26 @@ async fn an_unknown_task_has_no_configurations() {
         let refusal = echo.refused(method, config.clone()).await;
         assert_eq!(refusal.reason, "TASK_NOT_FOUND", "{method}");
     }
+}
+
+#[tokio::test]
+async fn a_task_has_a_bounded_number_of_webhooks() {
+    let host = Host::shared().await;
+    let echo = host.agent("echo");
+    let done = echo.send(message("x")).await;
+    let create = async || {
+        let config = json!({"taskId": task::id(&done), "url": OUTSIDE});
+        echo.try_call(CREATE, config).await
+    };
+    let mut made = 0;
+    let refusal = loop {
+        match create().await {
+            Ok(_) => made += 1,
+            Err(Error::Refused(refusal)) => break refusal,
+            Err(lost) => panic!("{lost:?}"),
+        }
+        assert!(made < 1_000, "there is no bound");
+    };
+    assert_eq!(refusal.reason, "UNSUPPORTED_OPERATION");
+    assert!(refusal.message.contains("delete one first"), "{refusal:?}");
 }

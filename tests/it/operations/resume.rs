@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Host, Settings, message, task};
+use crate::support::{Event, Host, Settings, message, task};
 
 #[tokio::test]
 async fn a_client_goes_on_behind_the_event_it_saw_last() {
@@ -31,9 +31,7 @@ async fn nothing_is_lost_or_doubled_when_the_host_is_killed() {
 
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let last = seen
-            .last()
-            .map_or(Some(0), |event: &crate::support::Event| event.id);
+        let last = seen.last().map_or(Some(0), |event: &Event| event.id);
         let mut events = countdown.subscribe(&id, last).await;
         for _ in 0..5 {
             seen.push(events.next().await.unwrap());

@@ -1,6 +1,6 @@
 //! `SendStreamingMessage` and `SubscribeToTask`: which events, in which order, and when it is over.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::agent::message_of;
 use crate::support::{Agent, Event, Host, message, task};
@@ -96,7 +96,7 @@ async fn chunks_of_an_artifact_add_up() {
         .map(|update| update["lastChunk"] == true)
         .collect();
     assert_eq!(sealed.iter().position(|last| *last), Some(sealed.len() - 1));
-    let text = |update: &&serde_json::Value| {
+    let text = |update: &&Value| {
         update["artifact"]["parts"][0]["text"]
             .as_str()
             .unwrap()

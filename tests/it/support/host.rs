@@ -5,8 +5,9 @@ mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -90,6 +91,13 @@ impl Host {
     /// Ends the process at whatever it is doing.
     pub(crate) fn kill(&self) {
         self.process.kill();
+    }
+
+    /// Starts the host again and kills it before it is ready.
+    pub(crate) async fn false_start(&self, life: Duration) {
+        self.process.begin(Command::new(places::binary()));
+        tokio::time::sleep(life).await;
+        self.kill();
     }
 
     /// Starts the host again on the same data.

@@ -47,6 +47,8 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Response
     } = prepare(&call, params)?;
     // A2A 3.2.2: without effect on streams.
     request.announce = false;
+    // Without a key this is a new message, and no client can have seen what it leads to.
+    let last_seen = last_seen.filter(|_| request.idempotency.is_some());
     let sent = submit(&call, request).await?;
     let watch = call.broker().watch_sent(&sent).await?;
     let start = match last_seen {

@@ -50,12 +50,17 @@ impl Process {
     }
 
     async fn start_as(&self, command: Command) {
+        self.begin(command);
+        self.ready().await;
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn begin(&self, command: Command) {
         self.kill();
         // A host that was killed leaves them behind.
         let _ = fs::remove_file(self.addresses_file());
         let child = self.serve(command).spawn().unwrap();
         *self.child.lock().unwrap() = Some(child);
-        self.ready().await;
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,7 +91,9 @@ impl Process {
     /// `SIGTERM`.
     pub(crate) fn terminate(&self) {
         let id = self.child.lock().unwrap().as_ref().unwrap().id();
-        let sent = Command::new("kill").arg(id.to_string()).status().unwrap();
+        // The shell has it built in; small containers have no program of this name.
+        let kill = format!("kill {id}");
+        let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -103,6 +110,7 @@ impl Process {
             .unwrap();
         command
             .arg("serve")
+            .args(self.settings.arguments())
             .current_dir(&self.folder)
             .env_clear()
             .env("TASKYARD_DATA_DIR", self.data())

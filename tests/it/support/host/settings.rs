@@ -1,13 +1,24 @@
 //! The settings of a host under test.
 
-/// Keys of the configuration and their values. Everything not said here is the default that users get.
+/// How a host is started. Everything not said here is the default that users get.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Settings(Vec<(String, String)>);
+pub(crate) struct Settings {
+    /// Keys of the configuration and their values.
+    keys: Vec<(String, String)>,
+    /// Further words on the command line.
+    arguments: Vec<String>,
+}
 
 impl Settings {
     /// Sets a key, written as in the configuration: `limits.max_runs`.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
-        self.0.push((key.to_owned(), value.to_string()));
+        self.keys.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a word to the command line.
+    pub(crate) fn argument(mut self, word: &str) -> Self {
+        self.arguments.push(word.to_owned());
         self
     }
 
@@ -19,9 +30,14 @@ impl Settings {
             .set("notify.max_attempts", 1_000)
     }
 
-    /// The environment variables that say the same.
+    /// The words on the command line.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// The environment variables that set the keys.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (String, &str)> {
-        self.0.iter().map(|(key, value)| {
+        self.keys.iter().map(|(key, value)| {
             let name = key.to_uppercase().replace('.', "__");
             (format!("TASKYARD_{name}"), value.as_str())
         })
