@@ -1,6 +1,6 @@
 //! The configuration of the host: every key, its default and its meaning.
 //!
-//! Each room owns the configuration of itself; this file composes them. [`load`] finds the values,
+//! Each room owns the configuration of itself; this file composes them. [`load()`] finds the values,
 //! [`check`] refuses those that make no sense, and nothing starts before both are done.
 
 mod check;
