@@ -17,10 +17,10 @@ use crate::table::Table;
 const FORMAT: u32 = 1;
 
 /// Memory for blocks that were read lately; the rest is left to the operating system's cache.
-const BLOCK_CACHE_BYTES: usize = 16 << 20;
+const BLOCK_CACHE_BYTES: usize = 8 << 20;
 /// Memory for rows that are not yet in sorted files, over all tables. More would make fewer files and
 /// a larger process.
-const WRITE_BUFFERS_BYTES: usize = 24 << 20;
+const WRITE_BUFFERS_BYTES: usize = 16 << 20;
 /// The write-ahead log is cut at this size by flushing the tables that hold it back: bounds both the
 /// disk that it takes and the time that a restart needs to read it.
 const MAX_WAL_BYTES: u64 = 256 << 20;
