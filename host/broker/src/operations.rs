@@ -82,13 +82,7 @@ impl Broker {
         agent: &AgentName,
         task: TaskId,
     ) -> Result<TaskSnapshot, Error> {
-        let header = self
-            .shared
-            .storage
-            .header(task)?
-            .ok_or(Error::TaskNotFound)?;
-        caller.may_see(agent, &header)?;
-        self.snapshot_of(header)
+        self.snapshot_of(self.visible(caller, agent, task)?)
     }
 
     /// A page of the tasks that the caller may see.
@@ -148,6 +142,22 @@ impl Broker {
             let _ = tokio::time::timeout(patience, self.ended(task)).await;
         }
         self.get(caller, agent, task).await
+    }
+
+    /// The durable header of a task, if the caller may see it.
+    pub(crate) fn visible(
+        &self,
+        caller: &Caller,
+        agent: &AgentName,
+        task: TaskId,
+    ) -> Result<Header, Error> {
+        let header = self
+            .shared
+            .storage
+            .header(task)?
+            .ok_or(Error::TaskNotFound)?;
+        caller.may_see(agent, &header)?;
+        Ok(header)
     }
 
     /// What the durable log of a task amounts to, up to where `header` says.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use taskyard_task::{AgentName, Header, Input, PushConfig, TaskId};
+use taskyard_task::{AgentName, Input, PushConfig, TaskId};
 
 use crate::broker::Broker;
 use crate::error::Error;
@@ -130,16 +130,6 @@ impl Broker {
         self.change(task, input, |header| caller.may_see(agent, header))
             .await?;
         Ok(())
-    }
-
-    fn visible(&self, caller: &Caller, agent: &AgentName, task: TaskId) -> Result<Header, Error> {
-        let header = self
-            .shared
-            .storage
-            .header(task)?
-            .ok_or(Error::TaskNotFound)?;
-        caller.may_see(agent, &header)?;
-        Ok(header)
     }
 
     pub(crate) async fn check_webhook(&self, request: &PushRequest) -> Result<(), Error> {
