@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use taskyard_storage::WorkItem;
 use taskyard_task::{Input, TaskId, Timestamp};
 use tokio::sync::Notify;
 
@@ -53,8 +54,8 @@ impl Broker {
     }
 
     /// Whoever waited for a task before a restart is gone, and looks for it in lists.
-    pub(crate) fn announce_recovered(&self) -> Result<(), Error> {
-        for item in self.shared.storage.work()? {
+    pub(crate) fn announce_recovered(&self, work: &[WorkItem]) -> Result<(), Error> {
+        for item in work {
             let header = self.shared.storage.header(item.task)?;
             if header.is_some_and(|header| !header.announced) {
                 self.announce_later(item.task);

@@ -99,7 +99,8 @@ impl Broker {
         sources: Sources,
     ) -> Result<Self, Error> {
         let agents = Agents::load(&storage)?;
-        let scheduler = recover(&storage, &config, &agents)?;
+        let work = storage.work()?;
+        let scheduler = recover(work.clone(), &config, &agents);
         outbox.recover(storage.lanes()?);
         let shared = Shared {
             sources,
@@ -122,7 +123,7 @@ impl Broker {
         let broker = Self {
             shared: Arc::new(shared),
         };
-        broker.announce_recovered()?;
+        broker.announce_recovered(&work)?;
         broker.shared.background.spawn(broker.clone().run_timers());
         broker
             .shared
@@ -318,12 +319,11 @@ pub(crate) fn publisher(
 }
 
 /// Every task that ran or was in line is in line again, in the same order.
-fn recover(storage: &Storage, config: &Config, agents: &Agents) -> Result<Scheduler, Error> {
+fn recover(mut items: Vec<WorkItem>, config: &Config, agents: &Agents) -> Scheduler {
     let mut scheduler = Scheduler::new(config.limits);
     for agent in agents.current().values() {
         scheduler.limit_agent(agent.name.clone(), agent.max_runs);
     }
-    let mut items = storage.work()?;
     items.sort_by_key(|item| item.queued_at);
     tracing::info!(
         tasks = items.len(),
@@ -332,5 +332,5 @@ fn recover(storage: &Storage, config: &Config, agents: &Agents) -> Result<Schedu
     for item in items {
         scheduler.push(item);
     }
-    Ok(scheduler)
+    scheduler
 }

@@ -13,9 +13,6 @@ use crate::lenient::{self, requests::SEND_MESSAGE};
 use crate::rpc::Call;
 use crate::sse::{self, Start, Until};
 
-/// The longest name of a conversation that a client may choose, in bytes.
-const MAX_CONTEXT_ID_BYTES: usize = 256;
-
 /// A request that can be handed to the broker, and how the client wants to see the task.
 struct Prepared {
     request: SendRequest,
@@ -95,7 +92,7 @@ fn prepare(call: &Call, params: Option<Value>) -> Result<Prepared, ApiError> {
             agent: call.agent.name.clone(),
             message,
             task: task.as_deref().map(field::task_id).transpose()?,
-            context_id: context_id.map(checked_context_id).transpose()?,
+            context_id,
             accepted_output_modes: configuration.accepted_output_modes.unwrap_or_default(),
             metadata: wire::metadata_text(request.metadata),
             push: configuration
@@ -113,16 +110,6 @@ const NOTHING_CONFIGURED: SendMessageConfiguration = SendMessageConfiguration {
     history_length: None,
     return_immediately: None,
 };
-
-fn checked_context_id(id: String) -> Result<String, Violation> {
-    match id.len() {
-        1..=MAX_CONTEXT_ID_BYTES => Ok(id),
-        _ => Err(Violation::new(
-            "message.contextId",
-            format!("must have between 1 and {MAX_CONTEXT_ID_BYTES} bytes"),
-        )),
-    }
-}
 
 /// What a client asks to be registered; the task is not its to say here.
 pub(super) fn push_request(config: a2a::TaskPushNotificationConfig) -> PushRequest {
