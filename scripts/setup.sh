@@ -8,8 +8,11 @@ command -v c++ >/dev/null || missing+=(build-essential)
 command -v curl >/dev/null || missing+=(curl)
 command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+# The names that RocksDB's build looks for; `libclang-cpp` is another library.
 compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null \
-  || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null \
+  || compgen -G '/usr/lib/llvm-*/lib/libclang-[0-9]*.so*' >/dev/null \
+  || compgen -G '/usr/lib/*/libclang.so*' >/dev/null \
+  || compgen -G '/usr/lib/*/libclang-[0-9]*.so*' >/dev/null \
   || missing+=(libclang-dev)
 if ((${#missing[@]})); then
   echo "installing ${missing[*]}"
