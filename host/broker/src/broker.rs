@@ -289,7 +289,14 @@ fn input_size(input: &Input) -> usize {
     let content = match input {
         Input::Message { message, .. } => message.size(),
         Input::Record { event, .. } => event.size(),
-        Input::Settle { .. }
+        Input::Letter { end: Some(end), .. } | Input::RemoteEnded { end, .. } => end.size(),
+        Input::Letter { end: None, .. }
+        | Input::Suspend { .. }
+        | Input::Resume
+        | Input::Rewind { .. }
+        | Input::Move { .. }
+        | Input::Fail { .. }
+        | Input::Settle { .. }
         | Input::Announce
         | Input::Cancel
         | Input::Start

@@ -168,12 +168,13 @@ impl Broker {
         };
         let view = match stored {
             Some(view) => view,
-            None => self.fold(header.id, header.last)?,
+            None => self.fold(&header)?,
         };
         Ok(TaskSnapshot { header, view })
     }
 
-    pub(crate) fn fold(&self, task: TaskId, last: Seq) -> Result<TaskView, Error> {
+    pub(crate) fn fold(&self, header: &Header) -> Result<TaskView, Error> {
+        let (task, last) = (header.id, header.last);
         let mut view = TaskView::default();
         while view.last < last {
             let page = self.shared.storage.log(task, view.last, FOLD_PAGE)?;
@@ -185,7 +186,7 @@ impl Broker {
                 return Err(Error::Internal(problem));
             }
             for (seq, entry) in page.into_iter().take_while(|(seq, _)| *seq <= last) {
-                view.apply(seq, entry);
+                view.apply_counting(&header.rewound, seq, entry);
             }
         }
         Ok(view)

@@ -1,12 +1,15 @@
 //! A run: one turn of a worker on a task, from lease to settle.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use taskyard_storage::WorkItem;
+use futures::FutureExt;
+use futures::future::Shared;
+use taskyard_storage::{Durable, WorkItem};
 use taskyard_task::decide::{Outcome, RetryPolicy};
 use taskyard_task::{
-    Change, Commit, Entry, Event, Header, Input, Message, Phase, Refusal, Seq, TaskId, Timestamp,
+    Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq, TaskId,
+    Timestamp,
 };
 
 use crate::broker::Broker;
@@ -16,17 +19,19 @@ use crate::slots::Slot;
 /// Ended tasks with more entries than this leave a snapshot: below it, folding the log costs no more
 /// than reading one.
 const SNAPSHOT_BEYOND: u64 = 64;
-/// Entries that are read at once while looking for a message.
+/// Entries that are read at once while looking for what came from outside.
 const PAGE: usize = 64;
 
-/// The exclusive right to work on a task. A run that is dropped before it settled or asked puts its
-/// task back in line.
+/// The exclusive right to work on a task. A run that is dropped before it settled or was suspended puts
+/// its task back in line.
 pub struct Run {
-    broker: Broker,
-    slot: Arc<Slot>,
-    header: Header,
+    pub(crate) broker: Broker,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) header: Header,
     item: WorkItem,
     over: bool,
+    /// Resolves once the last entry of the run is durable.
+    pub(crate) last_commit: Mutex<Option<Shared<Durable>>>,
 }
 
 impl std::fmt::Debug for Run {
@@ -89,6 +94,7 @@ impl Broker {
                 header: changed.header,
                 item: item.clone(),
                 over: false,
+                last_commit: Mutex::default(),
             })),
             Ok(_) | Err(Error::Refused(Refusal::NotQueued)) => Ok(None),
             Err(error) => Err(error),
@@ -142,28 +148,109 @@ impl Run {
             if !page.is_empty() || after >= self.header.last {
                 return Ok(page);
             }
-            self.durable(&mut applied).await?;
+            self.applied(&mut applied).await?;
         }
     }
 
-    /// Appends what the worker did. Does not wait for the disk, except for a question: its order is
-    /// fixed, and whatever leaves the sandbox waits for everything before it.
+    /// One entry of the log, also one of after the beginning of the run. Waits until it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be read.
+    pub async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
+        let before = Seq(seq.0.saturating_sub(1));
+        let mut applied = self.slot.follow();
+        loop {
+            applied.mark_unchanged();
+            let page = self.broker.shared.storage.log(self.task(), before, 1)?;
+            let found = page.into_iter().find(|(found, _)| *found == seq);
+            if found.is_some() || self.peek(|header| header.last) < seq {
+                return Ok(found.map(|(_, entry)| entry));
+            }
+            self.applied(&mut applied).await?;
+        }
+    }
+
+    /// Appends what the worker did. Does not wait for the disk: its order is fixed, and whatever leaves
+    /// the sandbox waits for everything before it.
     ///
     /// # Errors
     /// [`Refusal::StaleRun`] if the task ended or was given to another run: stop. [`Error::Unavailable`]
     /// if nothing can be stored: drop the run.
     pub async fn record(&self, event: Event) -> Result<(Seq, Timestamp), Error> {
-        let asks = matches!(event, Event::Asked { .. });
         let place = self.broker.shared.storage.reserve(event.size()).await?;
         let attempt = self.header.attempt;
         let input = Input::Record { attempt, event };
         let (changed, durable) = self
             .broker
             .change_now(&self.slot, place, input, |_| Ok(()))?;
-        if let (true, Some(durable)) = (asks, durable) {
-            durable.await?;
-        }
+        self.remember(durable);
         Ok((changed.last, changed.at))
+    }
+
+    /// Resolves once everything that the run recorded is durable.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it never will be.
+    pub fn durable(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let last = self.last_commit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        async move {
+            match last {
+                Some(last) => Ok(last.await?),
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Commits queue in order, so the last one stands for all.
+    pub(crate) fn remember(&self, durable: Option<Durable>) {
+        if let Some(durable) = durable {
+            let mut last = self.last_commit.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(durable.shared());
+        }
+    }
+
+    /// Gives the task up until something happens: a message, a child's end, a cancel, or the moment
+    /// `until`. `seen` is the last entry from outside that the run knows of; `asking` is what clients are
+    /// asked for. The run is over then, and is to be dropped.
+    ///
+    /// # Errors
+    /// As those of [`Run::record`].
+    pub async fn suspend(
+        &self,
+        until: Option<Timestamp>,
+        seen: Seq,
+        asking: Option<InputKind>,
+    ) -> Result<(), Error> {
+        let place = self.broker.shared.storage.reserve(0).await?;
+        let input = Input::Suspend {
+            attempt: self.header.attempt,
+            until,
+            seen,
+            asking,
+        };
+        self.broker
+            .change_now(&self.slot, place, input, |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Whether other tasks wait for this one's place.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.broker.scheduler().is_crowded()
+    }
+
+    /// What the task's agent may ask of whom, as of now.
+    #[must_use]
+    pub fn egress(&self) -> EgressPolicy {
+        let agents = self.broker.agents();
+        let agent = agents.get(&self.header.agent);
+        agent.map_or_else(EgressPolicy::default, |agent| agent.egress.clone())
+    }
+
+    /// A key that nobody had before.
+    #[must_use]
+    pub fn new_key(&self) -> String {
+        self.broker.shared.sources.ids.unique()
     }
 
     /// Whether the client asked to cancel.
@@ -183,15 +270,15 @@ impl Run {
         }
     }
 
-    /// The oldest message behind entry `seq` that arrived after the submission. Costs next to nothing
-    /// when there is none.
+    /// The oldest entry from outside behind entry `seq`: a message, a child's end, a cancel. Costs next to
+    /// nothing when there is none.
     ///
     /// # Errors
     /// [`Error::Internal`] if the log cannot be read.
-    pub async fn message_after(&self, seq: Seq) -> Result<Option<(Seq, Message)>, Error> {
+    pub async fn outside_after(&self, seq: Seq) -> Result<Option<(Seq, Entry)>, Error> {
         let mut applied = self.slot.follow();
         let mut after = seq;
-        while self.peek(|header| header.last_received) > after {
+        while self.peek(|header| header.last_outside) > after {
             applied.mark_unchanged();
             let page = self
                 .broker
@@ -200,16 +287,27 @@ impl Run {
                 .log(self.header.id, after, PAGE)?;
             if page.is_empty() {
                 // It is decided, but not durable yet.
-                self.durable(&mut applied).await?;
+                self.applied(&mut applied).await?;
             }
             for (seq, entry) in page {
-                if let Event::Received { message } = entry.event {
-                    return Ok(Some((seq, message)));
+                if entry.event.is_from_outside() {
+                    return Ok(Some((seq, entry)));
                 }
                 after = seq;
             }
         }
         Ok(None)
+    }
+
+    /// Resolves once there is an entry from outside behind entry `seq`.
+    pub async fn outside_grew(&self, seq: Seq) {
+        let mut decisions = self.slot.follow_decisions();
+        while self.peek(|header| header.last_outside) <= seq {
+            if decisions.changed().await.is_err() {
+                // The slot lives as long as this run.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Ends the run; returns once that is durable.
@@ -244,7 +342,7 @@ impl Run {
             return Ok(());
         }
         let task = header.id;
-        let view = Box::new(self.broker.fold(task, header.last)?);
+        let view = Box::new(self.broker.fold(header)?);
         let place = self.broker.shared.storage.reserve(view.size()).await?;
         let change = Change::Snapshot { task, view };
         let commit = Commit::new(task.partition(), header.epoch, vec![change]);
@@ -252,7 +350,7 @@ impl Run {
         Ok(())
     }
 
-    async fn durable(&self, applied: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Error> {
+    async fn applied(&self, applied: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Error> {
         let failed = &self.broker.shared.failed;
         tokio::select! {
             _ = applied.changed() => Ok(()),

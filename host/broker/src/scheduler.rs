@@ -119,6 +119,11 @@ impl Scheduler {
         }
     }
 
+    /// Whether tasks are in line because as many run as may.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.queued > 0 && self.running >= self.limits.max_runs
+    }
+
     pub(crate) fn queued(&self) -> u32 {
         self.queued
     }

@@ -193,6 +193,8 @@ impl Broker {
                 metadata: request.metadata,
                 contract: REPLAY_CONTRACT,
                 seed: sources.ids.random(),
+                parent: None,
+                lineage: Vec::new(),
             },
             // On one host, partitions have had one owner for ever.
             epoch: 1,

@@ -5,10 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::{Letter, RemoteChild};
 use crate::entry::Entry;
 use crate::fold::TaskView;
 use crate::header::Header;
-use crate::id::{AgentName, Digest, Partition, Seq, TaskId, Timestamp};
+use crate::id::{AgentName, Digest, Partition, Seq, TaskId, Ticket, Timestamp};
+use crate::kv::{Place, Stored};
 use crate::plugin::{Agent, Plugin};
 use crate::push::PushConfig;
 
@@ -121,6 +123,44 @@ pub enum Change {
         /// What to answer if it comes again.
         submitted: Remembered,
     },
+    /// One task must tell another something.
+    Post {
+        /// What, and whom.
+        letter: Letter,
+    },
+    /// It was told.
+    Taken {
+        /// What, and whom.
+        letter: Letter,
+    },
+    /// A child on another host is kept, or is further than it was.
+    PutRemote {
+        /// The child.
+        child: Box<RemoteChild>,
+    },
+    /// A child on another host is over.
+    DeleteRemote {
+        /// The parent.
+        parent: TaskId,
+        /// Its name for the child.
+        ticket: Ticket,
+    },
+    /// A key of a worker's state is written or removed.
+    PutState {
+        /// Where.
+        place: Place,
+        /// The key.
+        key: String,
+        /// What was there: nothing, or something that expires then, if ever.
+        before: Option<Option<Timestamp>>,
+        /// What is there from now on.
+        after: Option<Stored>,
+    },
+    /// The state that only this task could see goes with it.
+    DropState {
+        /// The task.
+        task: TaskId,
+    },
     /// A plugin is kept.
     PutPlugin {
         /// What it is.
@@ -154,7 +194,13 @@ impl Change {
             Self::Append { entry, .. } => entry.event.size(),
             Self::PutPlugin { component, .. } => component.len(),
             Self::Snapshot { view, .. } => view.size(),
-            Self::Header { .. }
+            Self::PutRemote { child } => child.call.size(),
+            Self::PutState { after, .. } => after.as_ref().map_or(0, |stored| stored.value.len()),
+            Self::Post { .. }
+            | Self::Taken { .. }
+            | Self::DeleteRemote { .. }
+            | Self::DropState { .. }
+            | Self::Header { .. }
             | Self::Notify { .. }
             | Self::Delivered { .. }
             | Self::DeliveryState { .. }

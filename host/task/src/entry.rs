@@ -2,13 +2,21 @@
 //!
 //! Valid logs: entry 1 is `Submitted` and no other is; at most one terminal event, and nothing after
 //! it; an `ArtifactAppended` without a spec follows one with a spec for the same artifact; `Observed`
-//! messages name a `Received` entry before them, each at most once.
+//! messages and `Noticed` name an outside entry before them, each at most once; a `Responded` or
+//! `Streamed` follows the `Requested` of its ticket.
+//!
+//! Who causes entries: the worker (they are *journaled*: a replay meets the same calls again), the
+//! outside (clients and children; the worker learns of them by a `Noticed` or `Observed`), or the host.
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::{ChildCall, ChildEnd, ParentLink};
 use crate::content::{ArtifactSpec, Message, Part, parts_size};
-use crate::id::{AgentName, Digest, Seq, Tenant, Timestamp};
+use crate::http::{HttpError, HttpResponse};
+use crate::id::{AgentName, Digest, Seq, TaskId, Tenant, Ticket, Timestamp};
+use crate::kv::{StateCall, StateResult};
 use crate::limits::RunLimits;
+use crate::request::{HttpCall, Piece};
 use crate::state::TaskState;
 
 /// One record of a task's log.
@@ -23,7 +31,7 @@ pub struct Entry {
 /// The number of the replay contract that this version writes: everything that a replay can depend
 /// on (clock steps, randomness, polling order, limits, the rules in `taskyard-engine`). A log is
 /// replayed under the contract that it was begun with.
-pub const REPLAY_CONTRACT: u32 = 1;
+pub const REPLAY_CONTRACT: u32 = 2;
 
 /// How the task began, and all that a replay needs to begin again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +59,10 @@ pub struct Submission {
     /// Where the task's random numbers come from. Secret: whoever knows it can guess them.
     #[serde(with = "serde_bytes")]
     pub seed: [u8; 32],
+    /// Whose child the task is.
+    pub parent: Option<ParentLink>,
+    /// The agents above it, the oldest first.
+    pub lineage: Vec<AgentName>,
 }
 
 /// What a worker waits for (A2A 3.4.3, 7.6).
@@ -80,6 +92,35 @@ pub enum Blame {
     Worker,
     /// The operator's limits or the host.
     Host,
+}
+
+/// What a worker that continues as new takes with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Continuation {
+    /// What the worker gave.
+    #[serde(with = "serde_bytes")]
+    pub state: Vec<u8>,
+    /// Messages that it did not take.
+    pub inbox: Vec<Seq>,
+    /// The last entry from outside that it could have known.
+    pub read: Seq,
+    /// The artifacts that it began, and how far they are.
+    pub artifacts: Vec<(String, ArtifactStage)>,
+    /// Bytes of artifacts that it wrote.
+    pub artifact_bytes: u64,
+    /// Whether it knows that the client asked to cancel.
+    pub canceled: bool,
+}
+
+/// How far an artifact is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArtifactStage {
+    /// Opened; its description goes with the first chunk.
+    Opened(ArtifactSpec),
+    /// It has chunks, and may get more.
+    Growing,
+    /// Put whole, or closed.
+    Sealed,
 }
 
 /// What a worker got to see without waiting for it.
@@ -142,6 +183,100 @@ pub enum Event {
         kind: InputKind,
         /// The question.
         prompt: Vec<Part>,
+    },
+    /// The worker sends a request.
+    Requested {
+        /// Its name.
+        ticket: Ticket,
+        /// What it sends.
+        call: Box<HttpCall>,
+    },
+    /// The worker got the whole response to a request.
+    Responded {
+        /// Which request.
+        ticket: Ticket,
+        /// What came.
+        result: Result<HttpResponse, HttpError>,
+    },
+    /// The worker got a piece of the response to a request.
+    Streamed {
+        /// Which request.
+        ticket: Ticket,
+        /// The piece.
+        piece: Piece,
+    },
+    /// The worker started a child.
+    ChildStarted {
+        /// Its name.
+        ticket: Ticket,
+        /// What it is to do.
+        call: Box<ChildCall>,
+        /// Its task, none for a remote one; or why it was not started.
+        begun: Result<Option<TaskId>, String>,
+    },
+    /// The worker, or its end, gave up what this ticket names.
+    GaveUp {
+        /// What.
+        ticket: Ticket,
+    },
+    /// The worker read or wrote its state.
+    State {
+        /// What it did.
+        call: Box<StateCall>,
+        /// What came of it.
+        result: StateResult,
+    },
+    /// The worker keeps the result of expensive work.
+    Kept {
+        /// Which work.
+        label: String,
+        /// On what.
+        input: u64,
+        /// Its result.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// The worker got to know an entry that came from outside.
+    Noticed {
+        /// The entry.
+        seq: Seq,
+    },
+    /// A child ended.
+    ChildEnded {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        end: Box<ChildEnd>,
+    },
+    /// The task waits again for an answer that clients were asked for before.
+    StillAsking {
+        /// What it waits for.
+        kind: InputKind,
+    },
+    /// The worker's log ends here and begins again.
+    ContinuedAsNew(Box<Continuation>),
+    /// The task stands still until an operator looks at it.
+    Parked {
+        /// For programs.
+        code: String,
+        /// For the operator.
+        reason: String,
+        /// The last entry that the worker reached.
+        position: Seq,
+        /// Where in its code it was.
+        backtrace: Option<String>,
+    },
+    /// An operator let the task go on.
+    Resumed,
+    /// An operator sent the task back: what the worker did behind this entry does not count any more.
+    Rewound {
+        /// The last entry that counts.
+        to: Seq,
+    },
+    /// An operator moved the task to another component.
+    Moved {
+        /// The component.
+        digest: Digest,
     },
     /// A message of the client arrived.
     Received {
@@ -212,6 +347,8 @@ impl Event {
             | Self::ArtifactAppended { .. }
             | Self::ArtifactClosed { .. }
             | Self::Asked { .. }
+            | Self::StillAsking { .. }
+            | Self::Parked { .. }
             | Self::Completed { .. }
             | Self::Failed { .. }
             | Self::Rejected { .. }
@@ -221,6 +358,19 @@ impl Event {
             | Self::Received { .. }
             | Self::Slept { .. }
             | Self::Observed { .. }
+            | Self::Requested { .. }
+            | Self::Responded { .. }
+            | Self::Streamed { .. }
+            | Self::ChildStarted { .. }
+            | Self::GaveUp { .. }
+            | Self::State { .. }
+            | Self::Kept { .. }
+            | Self::Noticed { .. }
+            | Self::ChildEnded { .. }
+            | Self::ContinuedAsNew(_)
+            | Self::Resumed
+            | Self::Rewound { .. }
+            | Self::Moved { .. }
             | Self::CancelRequested
             | Self::Retried { .. }
             | Self::Replied { .. } => false,
@@ -238,11 +388,26 @@ impl Event {
             | Self::ArtifactClosed { .. }
             | Self::Asked { .. }
             | Self::Slept { .. }
-            | Self::Observed { .. } => true,
+            | Self::Observed { .. }
+            | Self::Requested { .. }
+            | Self::Responded { .. }
+            | Self::Streamed { .. }
+            | Self::ChildStarted { .. }
+            | Self::GaveUp { .. }
+            | Self::State { .. }
+            | Self::Kept { .. }
+            | Self::Noticed { .. } => true,
             Self::Submitted(_)
             | Self::Started { .. }
             | Self::Working
             | Self::Received { .. }
+            | Self::ChildEnded { .. }
+            | Self::StillAsking { .. }
+            | Self::ContinuedAsNew(_)
+            | Self::Parked { .. }
+            | Self::Resumed
+            | Self::Rewound { .. }
+            | Self::Moved { .. }
             | Self::CancelRequested
             | Self::Retried { .. }
             | Self::Completed { .. }
@@ -253,13 +418,53 @@ impl Event {
         }
     }
 
+    /// Whether it comes from outside: a client or a child. The worker learns of it by another entry.
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        matches!(
+            self,
+            Self::Received { .. } | Self::ChildEnded { .. } | Self::CancelRequested
+        )
+    }
+
+    /// Whether it is what a wait of the worker ended with.
+    #[must_use]
+    pub fn ends_a_wait(&self) -> bool {
+        matches!(
+            self,
+            Self::Slept { .. }
+                | Self::Responded { .. }
+                | Self::Streamed { .. }
+                | Self::Noticed { .. }
+        )
+    }
+
+    /// Whether a worker that does `did` repeats this entry: the same call, whatever the host answered.
+    #[must_use]
+    pub fn is_same_call(&self, did: &Self) -> bool {
+        match (self, did) {
+            (
+                Self::Requested { ticket: a, call: x },
+                Self::Requested { ticket: b, call: y },
+            ) => a == b && x.is_same(y),
+            (
+                Self::ChildStarted { ticket: a, call: x, .. },
+                Self::ChildStarted { ticket: b, call: y, .. },
+            ) => a == b && x == y,
+            (Self::State { call: x, .. }, Self::State { call: y, .. }) => x == y,
+            (logged, did) => logged == did,
+        }
+    }
+
     /// The state that clients see from this entry on, if the entry says so.
     #[must_use]
     pub fn state(&self) -> Option<TaskState> {
         match self {
             Self::Submitted(_) => Some(TaskState::Submitted),
             Self::Working | Self::Progress { .. } | Self::Said { .. } => Some(TaskState::Working),
-            Self::Asked { kind, .. } => Some(kind.state()),
+            Self::Asked { kind, .. } | Self::StillAsking { kind } => Some(kind.state()),
+            // Accepted, and nothing works on it.
+            Self::Parked { .. } => Some(TaskState::Submitted),
             Self::Completed { .. } => Some(TaskState::Completed),
             Self::Failed { .. } => Some(TaskState::Failed),
             Self::Rejected { .. } => Some(TaskState::Rejected),
@@ -273,6 +478,19 @@ impl Event {
             | Self::Received { .. }
             | Self::Slept { .. }
             | Self::Observed { .. }
+            | Self::Requested { .. }
+            | Self::Responded { .. }
+            | Self::Streamed { .. }
+            | Self::ChildStarted { .. }
+            | Self::GaveUp { .. }
+            | Self::State { .. }
+            | Self::Kept { .. }
+            | Self::Noticed { .. }
+            | Self::ChildEnded { .. }
+            | Self::ContinuedAsNew(_)
+            | Self::Resumed
+            | Self::Rewound { .. }
+            | Self::Moved { .. }
             | Self::CancelRequested
             | Self::Retried { .. } => None,
         }
@@ -291,6 +509,21 @@ impl Event {
             Self::ArtifactAppended { .. } => "artifact-appended",
             Self::ArtifactClosed { .. } => "artifact-closed",
             Self::Asked { .. } => "asked",
+            Self::Requested { .. } => "requested",
+            Self::Responded { .. } => "responded",
+            Self::Streamed { .. } => "streamed",
+            Self::ChildStarted { .. } => "child-started",
+            Self::GaveUp { .. } => "gave-up",
+            Self::State { .. } => "state",
+            Self::Kept { .. } => "kept",
+            Self::Noticed { .. } => "noticed",
+            Self::ChildEnded { .. } => "child-ended",
+            Self::StillAsking { .. } => "still-asking",
+            Self::ContinuedAsNew(_) => "continued-as-new",
+            Self::Parked { .. } => "parked",
+            Self::Resumed => "resumed",
+            Self::Rewound { .. } => "rewound",
+            Self::Moved { .. } => "moved",
             Self::Received { .. } => "received",
             Self::Slept { .. } => "slept",
             Self::Observed { .. } => "observed",
@@ -323,8 +556,28 @@ impl Event {
                 code.len() + reason.len()
             }
             Self::Rejected { reason } => reason.len(),
+            Self::Requested { call, .. } => call.method.len() + call.url.len(),
+            Self::Responded { result, .. } => result.as_ref().map_or(0, HttpResponse::size),
+            Self::Streamed { piece, .. } => piece.size(),
+            Self::ChildStarted { call, .. } => call.size(),
+            Self::ChildEnded { end, .. } => end.size(),
+            Self::State { call, result } => call.size() + result.size(),
+            Self::Kept { label, value, .. } => label.len() + value.len(),
+            Self::ContinuedAsNew(continuation) => continuation.state.len(),
+            Self::Parked {
+                code,
+                reason,
+                backtrace,
+                ..
+            } => code.len() + reason.len() + backtrace.as_ref().map_or(0, String::len),
             Self::Started { .. }
             | Self::Working
+            | Self::StillAsking { .. }
+            | Self::GaveUp { .. }
+            | Self::Noticed { .. }
+            | Self::Resumed
+            | Self::Rewound { .. }
+            | Self::Moved { .. }
             | Self::ArtifactClosed { .. }
             | Self::Slept { .. }
             | Self::Observed { .. }

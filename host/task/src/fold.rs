@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{ArtifactSpec, Message, Part, PartBody, parts_size};
 use crate::entry::{Entry, Event};
-use crate::id::{Seq, Timestamp};
+use crate::id::{Seq, TaskId, Timestamp};
+use crate::header::counts;
 use crate::state::TaskState;
 
 /// What a log amounts to.
@@ -29,6 +30,10 @@ pub struct TaskView {
     pub metadata: Option<String>,
     /// The direct answer, if the task ended in one.
     pub reply: Option<(Seq, Vec<Part>)>,
+    /// The task's children on this host, in the order in which they began.
+    pub children: Vec<TaskId>,
+    /// The task that this one is a child of.
+    pub parent: Option<TaskId>,
     /// The last entry that was folded.
     pub last: Seq,
 }
@@ -62,12 +67,23 @@ impl Default for TaskView {
             progress: None,
             metadata: None,
             reply: None,
+            children: Vec::new(),
+            parent: None,
             last: Seq::ZERO,
         }
     }
 }
 
 impl TaskView {
+    /// Adds the next entry, unless an operator took it back: `rewound` is that of the header.
+    pub fn apply_counting(&mut self, rewound: &[(Seq, Seq)], seq: Seq, entry: Entry) {
+        if entry.event.is_journaled() && !counts(rewound, seq) {
+            self.last = seq;
+        } else {
+            self.apply(seq, entry);
+        }
+    }
+
     /// What `log` amounts to.
     pub fn fold(log: impl IntoIterator<Item = (Seq, Entry)>) -> Self {
         let mut view = Self::default();
@@ -88,6 +104,7 @@ impl TaskView {
         match entry.event {
             Event::Submitted(submission) => {
                 self.metadata = submission.metadata;
+                self.parent = submission.parent.map(|parent| parent.task);
                 self.history.push(HistoryItem::User(submission.message));
             }
             Event::Received { message } => self.history.push(HistoryItem::User(message)),
@@ -109,11 +126,28 @@ impl TaskView {
                 self.status_message = Some((seq, vec![Part::text(reason)]));
             }
             Event::Replied { parts } => self.reply = Some((seq, parts)),
+            Event::Parked { code, .. } => {
+                self.status_message = Some((seq, vec![Part::text(parked_text(&code))]));
+            }
+            Event::ChildStarted { begun, .. } => self.children.extend(begun.ok().flatten()),
             Event::Started { .. }
             | Event::Working
             | Event::ArtifactClosed { .. }
             | Event::Slept { .. }
             | Event::Observed { .. }
+            | Event::Requested { .. }
+            | Event::Responded { .. }
+            | Event::Streamed { .. }
+            | Event::GaveUp { .. }
+            | Event::State { .. }
+            | Event::Kept { .. }
+            | Event::Noticed { .. }
+            | Event::ChildEnded { .. }
+            | Event::StillAsking { .. }
+            | Event::ContinuedAsNew(_)
+            | Event::Resumed
+            | Event::Rewound { .. }
+            | Event::Moved { .. }
             | Event::CancelRequested
             | Event::Retried { .. }
             | Event::Canceled => {}
@@ -163,6 +197,12 @@ impl HistoryItem {
             Self::Agent(_, parts) => parts_size(parts),
         }
     }
+}
+
+/// What clients are told about a task that is parked. The reason is the operator's.
+#[must_use]
+pub fn parked_text(code: &str) -> String {
+    format!("waiting for the operator of the host ({code})")
 }
 
 /// Adds `more` to `body`, which [`Part::continues_with`] says is of the same kind.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::{ChildLink, ParentLink};
 use crate::id::{AgentName, Digest, Seq, TaskId, Tenant, Timestamp};
 use crate::state::TaskState;
 
@@ -17,8 +18,13 @@ pub enum Phase {
         /// The moment.
         until: Timestamp,
     },
-    /// Waits for a message, without an instance.
-    Waiting,
+    /// Waits without an instance: for a message, a child's end, or a moment.
+    Suspended {
+        /// The moment, if it waits for one.
+        until: Option<Timestamp>,
+    },
+    /// Waits for an operator.
+    Parked,
     /// Over.
     Ended,
 }
@@ -29,7 +35,7 @@ impl Phase {
     pub fn has_work(self) -> bool {
         match self {
             Self::Queued | Self::Running => true,
-            Self::Delayed { .. } | Self::Waiting | Self::Ended => false,
+            Self::Delayed { .. } | Self::Suspended { .. } | Self::Parked | Self::Ended => false,
         }
     }
 }
@@ -80,6 +86,30 @@ pub struct Header {
     pub received: u32,
     /// The task's notification configurations.
     pub push: Vec<String>,
+    /// The last entry that came from outside: a message, a child's end, a cancel.
+    pub last_outside: Seq,
+    /// The entry that replays begin behind; zero if that is the submission.
+    pub replay_from: Seq,
+    /// What operators took back: behind the first entry of each pair and up to the second, nothing that
+    /// the worker did counts.
+    pub rewound: Vec<(Seq, Seq)>,
+    /// Whose child the task is.
+    pub parent: Option<ParentLink>,
+    /// Its own children that have not ended.
+    pub children: Vec<ChildLink>,
+    /// How the worker broke last, if it did nothing new since.
+    pub broken: Option<Broken>,
+}
+
+/// A worker that breaks at the same place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The last entry that it reached.
+    pub position: Seq,
+    /// How, for programs.
+    pub code: String,
+    /// How often in a row.
+    pub times: u32,
 }
 
 impl Header {
@@ -88,10 +118,20 @@ impl Header {
     pub fn timer(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Delayed { until } => Some(until.min(self.deadline)),
-            Phase::Waiting => Some(self.deadline),
+            Phase::Suspended { until } => {
+                let until = until.unwrap_or(self.deadline);
+                Some(until.min(self.deadline))
+            }
+            Phase::Parked => Some(self.deadline),
             // A queued task is looked at when it is leased, a running one by its run.
             Phase::Queued | Phase::Running | Phase::Ended => None,
         }
+    }
+
+    /// Whether what the worker did at `seq` counts: no operator took it back.
+    #[must_use]
+    pub fn counts(&self, seq: Seq) -> bool {
+        counts(&self.rewound, seq)
     }
 
     /// Whether the task is over.
@@ -99,4 +139,12 @@ impl Header {
     pub fn is_ended(&self) -> bool {
         self.phase == Phase::Ended
     }
+}
+
+/// Whether what a worker did at `seq` counts, given what operators took back.
+#[must_use]
+pub fn counts(rewound: &[(Seq, Seq)], seq: Seq) -> bool {
+    !rewound
+        .iter()
+        .any(|(to, at)| *to < seq && seq <= *at)
 }

@@ -7,12 +7,17 @@
 //! It is pure: no input or output, no async, no clock, no randomness. Time, ids and seeds are
 //! arguments. Everybody calls it; it knows nobody.
 
+pub mod child;
 pub mod commit;
 pub mod content;
 pub mod decide;
+pub mod egress;
 pub mod entry;
 pub mod fold;
 pub mod header;
+pub mod http;
+pub mod kv;
+pub mod request;
 pub mod id;
 pub mod limits;
 pub mod plugin;
@@ -20,14 +25,19 @@ pub mod push;
 pub mod state;
 pub mod wire;
 
+pub use child::{ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteStage};
 pub use commit::{Change, Commit};
 pub use content::{ArtifactSpec, Message, Part, PartBody};
 pub use decide::{Decision, Input, Refusal, decide};
-pub use entry::{Blame, Entry, Event, InputKind, Observation, Submission};
+pub use egress::{EgressPolicy, EgressRule, HostPattern};
+pub use entry::{ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Submission};
 pub use fold::TaskView;
 pub use header::{Header, Phase};
-pub use id::{AgentName, Digest, Partition, Seq, TaskId, Tenant, Timestamp};
+pub use http::{HttpError, HttpHead, HttpHeader, HttpResponse};
+pub use id::{AgentName, Digest, Partition, Seq, TaskId, Tenant, Ticket, Timestamp};
+pub use kv::{Place as StatePlace, Scope as StateScope, StateCall, StateResult, Stored};
 pub use limits::{LimitChanges, RunLimits};
 pub use plugin::{Agent, Manifest, Plugin, Skill};
 pub use push::PushConfig;
+pub use request::{HttpCall, Piece};
 pub use state::TaskState;

@@ -23,6 +23,12 @@ pub struct RunLimits {
     pub artifact_bytes: u64,
     /// Bytes of one message, of one chunk of an artifact, and of one artifact that is put whole.
     pub message_bytes: u64,
+    /// Requests of the task that may be under way at once.
+    pub requests: u64,
+    /// Children of the task that may be under way at once. Every commit of the task carries their names.
+    pub children: u64,
+    /// Keys that one scope of state may hold.
+    pub state_keys: u64,
 }
 
 impl Default for RunLimits {
@@ -39,6 +45,9 @@ impl Default for RunLimits {
             log_line_bytes: 8 << 10,
             artifact_bytes: 256 << 20,
             message_bytes: 16 << 20,
+            requests: 64,
+            children: 64,
+            state_keys: 10_000,
         }
     }
 }
@@ -59,6 +68,9 @@ pub struct LimitChanges {
     pub log_line_bytes: Option<u64>,
     pub artifact_bytes: Option<u64>,
     pub message_bytes: Option<u64>,
+    pub requests: Option<u64>,
+    pub children: Option<u64>,
+    pub state_keys: Option<u64>,
 }
 
 impl RunLimits {
@@ -74,6 +86,9 @@ impl RunLimits {
             log_line_bytes: changes.log_line_bytes.unwrap_or(self.log_line_bytes),
             artifact_bytes: changes.artifact_bytes.unwrap_or(self.artifact_bytes),
             message_bytes: changes.message_bytes.unwrap_or(self.message_bytes),
+            requests: changes.requests.unwrap_or(self.requests),
+            children: changes.children.unwrap_or(self.children),
+            state_keys: changes.state_keys.unwrap_or(self.state_keys),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::EgressPolicy;
 use crate::id::{AgentName, Digest, Timestamp};
 use crate::limits::RunLimits;
 
@@ -73,4 +74,8 @@ pub struct Agent {
     pub revision: u64,
     /// When it was deployed last.
     pub deployed_at: Timestamp,
+    /// The requests that its workers may make. Not pinned by tasks: what an operator forbids is forbidden
+    /// at once.
+    #[serde(default)]
+    pub egress: EgressPolicy,
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::content::{ArtifactSpec, Message, Part, PartBody};
 use crate::entry::{Entry, Event};
-use crate::fold::{ArtifactView, HistoryItem, TaskView};
+use crate::fold::{ArtifactView, HistoryItem, TaskView, parked_text};
 use crate::header::Header;
 use crate::id::{Seq, TaskId, Timestamp};
 use crate::push::PushConfig;
@@ -19,6 +19,12 @@ use crate::state::TaskState;
 /// The metadata key under which progress reports are found in status updates and tasks: an object
 /// with `percent` (0 to 100) and `text`, either of which may be missing.
 pub const PROGRESS_KEY: &str = "taskyard.progress";
+
+/// The metadata key under which a task names its children on this host: a list of task ids.
+pub const CHILDREN_KEY: &str = "taskyard.children";
+
+/// The metadata key under which a child names the task that started it.
+pub const PARENT_KEY: &str = "taskyard.parent";
 
 /// A message that cannot be taken, and which field of it is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +111,8 @@ pub fn event_to_a2a(place: Place<'_>, seq: Seq, entry: &Entry) -> Option<a2a::St
         status_update(place, state, entry.at, message, None)
     };
     let event = match &entry.event {
-        Event::Working | Event::Canceled => status(None),
+        Event::Working | Event::Canceled | Event::StillAsking { .. } => status(None),
+        Event::Parked { code, .. } => status(Some(&[Part::text(parked_text(code))])),
         Event::Progress { percent, text } => {
             let message = text.clone().map(|text| vec![Part::text(text)]);
             let message = message.map(|parts| agent_message(place, seq, &parts));
@@ -143,6 +150,19 @@ pub fn event_to_a2a(place: Place<'_>, seq: Seq, entry: &Entry) -> Option<a2a::St
         | Event::Received { .. }
         | Event::Slept { .. }
         | Event::Observed { .. }
+        | Event::Requested { .. }
+        | Event::Responded { .. }
+        | Event::Streamed { .. }
+        | Event::ChildStarted { .. }
+        | Event::GaveUp { .. }
+        | Event::State { .. }
+        | Event::Kept { .. }
+        | Event::Noticed { .. }
+        | Event::ChildEnded { .. }
+        | Event::ContinuedAsNew(_)
+        | Event::Resumed
+        | Event::Rewound { .. }
+        | Event::Moved { .. }
         | Event::CancelRequested
         | Event::Retried { .. }
         | Event::Replied { .. } => return None,
@@ -374,6 +394,13 @@ fn task_metadata(view: &TaskView) -> Option<HashMap<String, Value>> {
     let mut metadata = metadata_from_text(view.metadata.as_deref()).unwrap_or_default();
     if let Some((percent, text)) = &view.progress {
         metadata.extend(progress_metadata(*percent, text.as_deref()));
+    }
+    if !view.children.is_empty() {
+        let children = view.children.iter().map(|child| child.to_string().into());
+        metadata.insert(CHILDREN_KEY.to_owned(), Value::Array(children.collect()));
+    }
+    if let Some(parent) = view.parent {
+        metadata.insert(PARENT_KEY.to_owned(), parent.to_string().into());
     }
     (!metadata.is_empty()).then_some(metadata)
 }

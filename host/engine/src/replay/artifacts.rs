@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use taskyard_task::{ArtifactSpec, Event, Part};
+use taskyard_task::{ArtifactSpec, ArtifactStage as Stage, Event, Part};
 
 use super::stop::Refusal;
 
@@ -16,16 +16,19 @@ const MAX_SPEC_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct ArtifactStages(HashMap<String, Stage>);
 
-#[derive(Debug)]
-enum Stage {
-    /// Opened; its description goes with the first chunk.
-    Opened(ArtifactSpec),
-    Growing,
-    /// Put whole, or closed.
-    Sealed,
-}
-
 impl ArtifactStages {
+    /// What a task that continues as new takes with it, in an order that is always the same.
+    pub(crate) fn carry_over(&self) -> Vec<(String, Stage)> {
+        let mut stages: Vec<_> = self.0.clone().into_iter().collect();
+        stages.sort_by(|(a, _), (b, _)| a.cmp(b));
+        stages
+    }
+
+    /// What it took with it.
+    pub(crate) fn carried_over(stages: Vec<(String, Stage)>) -> Self {
+        Self(stages.into_iter().collect())
+    }
+
     /// Opens an artifact.
     ///
     /// # Errors

@@ -55,6 +55,21 @@ impl Budget {
         }
     }
 
+    /// Bytes of artifacts that were written.
+    pub(crate) fn artifact_bytes(&self) -> u64 {
+        self.artifact_bytes
+    }
+
+    /// Bytes of artifacts that were written before the task continued as new.
+    pub(crate) fn carry_over(&mut self, artifact_bytes: u64) {
+        self.artifact_bytes = artifact_bytes;
+    }
+
+    /// Whether so much is written that the worker should continue as new.
+    pub(crate) fn is_nearly_used_up(&self) -> bool {
+        self.entries >= self.limits.log_entries / 4 * 3
+    }
+
     /// The pinned limits.
     pub(crate) fn limits(&self) -> &RunLimits {
         &self.limits

@@ -1,18 +1,24 @@
 //! The only way from a worker to the log of its task.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use taskyard_clock::Clock;
 use taskyard_task::entry::REPLAY_CONTRACT;
-use taskyard_task::{Event, InputKind, Message, Part, Seq, Submission, Timestamp};
+use taskyard_task::{
+    Continuation, Event, Header, InputKind, Message, Seq, Submission, Ticket, Timestamp,
+};
 
+use super::artifacts::ArtifactStages;
 use super::budget::Budget;
-use super::inbox::Received;
-use super::journal::Journal;
-use super::log::TaskLog;
+use super::journal::{Extent, Journal};
+use super::log::{Network, TaskLog};
 use super::observe::Observations;
-use super::stop::{CallError, Refusal, Stop};
+use super::requests::Flights;
+use super::stop::{CallError, Stop};
+use super::tickets::Tickets;
 use super::virtual_clock::VirtualClock;
 use super::wait::Pace;
 
@@ -21,71 +27,172 @@ const SUBMISSION: Seq = Seq(1);
 
 /// What the gate needs to know about a run besides its log.
 pub(crate) struct Opening {
-    /// The last entry of the log as of the lease.
-    pub(crate) last: Seq,
-    /// The number of the run.
-    pub(crate) attempt: u32,
+    /// Which part of the log counts.
+    pub(crate) extent: Extent,
+    /// Whether no run was before.
+    pub(crate) is_first_run: bool,
     /// Set as soon as the run is live.
     pub(crate) live: Arc<AtomicBool>,
+    /// How long the instance stays while it waits.
+    pub(crate) hold: Duration,
 }
 
 impl Opening {
-    /// The last entry that an earlier run can have caused. In a first run only the submission is of
-    /// interest, and the run need not wait until its own beginning is durable.
-    fn end(&self) -> Seq {
-        if self.attempt <= 1 {
-            SUBMISSION
-        } else {
-            self.last
+    /// For a run of the task with this header, as of its lease.
+    pub(crate) fn of(header: &Header, live: Arc<AtomicBool>, hold: Duration) -> Self {
+        let is_first_run = header.attempt <= 1;
+        Self {
+            extent: Extent {
+                from: header.replay_from,
+                // In a first run only the submission is of interest, and the run need not wait until its
+                // own beginning is durable.
+                end: if is_first_run { SUBMISSION } else { header.last },
+                rewound: header.rewound.clone(),
+            },
+            is_first_run,
+            live,
+            hold,
         }
     }
 }
 
+/// How the task began, or began anew.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    /// How it began.
+    pub(crate) submission: Submission,
+    /// What the worker took with it when it continued as new.
+    pub(crate) state: Option<Vec<u8>>,
+    /// Where the random numbers come from.
+    pub(crate) seed: [u8; 32],
+}
+
 /// The only way from a worker to the log of its task: each call finds itself in the log, or is
 /// appended to it.
-pub(crate) struct Gate<L> {
-    pub(super) log: L,
+pub(crate) struct Gate {
+    pub(super) log: Arc<dyn TaskLog>,
     pub(super) clock: Clock,
     pub(super) journal: Journal,
     pub(super) budget: Budget,
     pub(super) time: VirtualClock,
     pub(super) observations: Observations,
     pub(super) pace: Pace,
+    pub(super) tickets: Tickets,
+    pub(super) flights: Flights,
+    /// Requests that must not be sent again, and that the worker is to be told of.
+    pub(super) lost: VecDeque<(Ticket, bool)>,
+    /// What was asked, oldest first.
+    pub(super) questions: Vec<(Ticket, InputKind)>,
+    pub(super) artifacts: ArtifactStages,
+    /// Whether the worker knows that the client asked to cancel.
+    pub(super) canceled: bool,
+    /// Whether the next call that waits has to say so.
+    pub(super) cancel_untold: bool,
+    pub(super) hold: Duration,
     live: Arc<AtomicBool>,
+    position: Seq,
     replayed: u64,
 }
 
-impl<L: TaskLog> Gate<L> {
+impl Gate {
     /// Reads how the task began and goes to the first thing that the worker did.
     ///
     /// # Errors
     /// If the log cannot be read, or was begun under another replay contract.
     pub(crate) async fn open(
-        log: L,
+        log: Arc<dyn TaskLog>,
+        network: Arc<dyn Network>,
         clock: Clock,
         opening: Opening,
-    ) -> Result<(Self, Submission), Stop> {
-        let mut journal = Journal::new(opening.end());
-        feed(&log, &mut journal).await?;
+    ) -> Result<(Self, Beginning), Stop> {
+        let is_continued = opening.extent.from > SUBMISSION;
+        let mut journal = Journal::new(opening.extent);
+        feed(&*log, &mut journal).await?;
         let Some((began, submission)) = journal.take_submitted() else {
             return Err(Stop::Incompatible(
                 "the log does not begin with a submission".to_owned(),
             ));
         };
         check_contract(submission.contract)?;
-        let gate = Self {
-            log,
-            clock,
+        let mut gate = Self {
             budget: Budget::new(submission.limits),
             time: VirtualClock::new(began),
             observations: Observations::default(),
-            pace: Pace::new(opening.attempt),
+            pace: Pace::new(opening.is_first_run),
+            tickets: Tickets::default(),
+            flights: Flights::new(network),
+            lost: VecDeque::new(),
+            questions: Vec::new(),
+            artifacts: ArtifactStages::default(),
+            canceled: false,
+            cancel_untold: false,
+            hold: opening.hold,
             live: opening.live,
+            position: SUBMISSION,
             replayed: 0,
+            log,
+            clock,
             journal,
         };
+        let mut beginning = Beginning {
+            seed: submission.seed,
+            submission: *submission,
+            state: None,
+        };
+        if is_continued {
+            gate.continue_from(&mut beginning).await?;
+        }
         gate.tell_whether_live();
-        Ok((gate, *submission))
+        Ok((gate, beginning))
+    }
+
+    async fn continue_from(&mut self, beginning: &mut Beginning) -> Result<(), Stop> {
+        let Some((seq, at, continuation)) = self.journal.take_continued() else {
+            return Err(Stop::Incompatible(
+                "the log has not the state that the task was continued with".to_owned(),
+            ));
+        };
+        let Continuation {
+            state,
+            inbox,
+            read,
+            artifacts,
+            artifact_bytes,
+            canceled,
+        } = *continuation;
+        beginning.seed = taskyard_task::Digest::of(
+            &[&beginning.seed[..], &seq.0.to_be_bytes()].concat(),
+        )
+        .to_bytes();
+        beginning.state = Some(state);
+        self.position = seq;
+        self.time.reach(at);
+        self.budget.carry_over(artifact_bytes);
+        self.artifacts = ArtifactStages::carried_over(artifacts);
+        self.canceled = canceled;
+        self.take_along(inbox, read, seq).await
+    }
+
+    /// Messages that the worker left in line before entry `until`, and what it did not know of.
+    async fn take_along(&mut self, inbox: Vec<Seq>, read: Seq, until: Seq) -> Result<(), Stop> {
+        let later = std::mem::take(&mut self.journal.outside);
+        let outside = &mut self.journal.outside;
+        for seq in inbox {
+            if let Some(entry) = self.log.entry(seq).await? {
+                outside.push(seq, entry);
+            }
+        }
+        outside.skip_to(read);
+        while let Some((seq, entry)) = self.log.outside_after(outside.read()).await? {
+            if seq >= until {
+                break;
+            }
+            outside.push(seq, entry);
+        }
+        outside.extend(later);
+        // What came behind is read by the journal, or while live.
+        outside.skip_to(until);
+        Ok(())
     }
 
     /// Whether the log still has things that the worker did.
@@ -98,6 +205,11 @@ impl<L: TaskLog> Gate<L> {
         self.replayed
     }
 
+    /// The last entry that the worker reached.
+    pub(crate) fn position(&self) -> Seq {
+        self.position
+    }
+
     /// What was written, against the pinned limits.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
@@ -108,101 +220,82 @@ impl<L: TaskLog> Gate<L> {
         &mut self.time
     }
 
+    /// How far each artifact is.
+    pub(crate) fn artifacts(&mut self) -> &mut ArtifactStages {
+        &mut self.artifacts
+    }
+
     /// An effect: happens once, however often the worker is run.
     ///
     /// # Errors
     /// Refused at a limit; stopped if the log says otherwise or is not to be had.
-    pub(crate) async fn effect(&mut self, event: Event) -> Result<(), CallError> {
+    pub(crate) async fn effect(&mut self, event: Event) -> Result<Seq, CallError> {
         self.budget.admit(&event)?;
-        self.step(event).await?;
-        Ok(())
-    }
-
-    /// A question: the first message behind it is its answer.
-    ///
-    /// # Errors
-    /// Stopped with [`Stop::Suspended`] while there is no answer; else like an effect. Refused with
-    /// [`Refusal::Canceled`] once the client asked to cancel. That needs no entry: a task that was asked
-    /// to cancel is never run again.
-    pub(crate) async fn ask(
-        &mut self,
-        kind: InputKind,
-        prompt: Vec<Part>,
-    ) -> Result<Message, CallError> {
-        let event = Event::Asked { kind, prompt };
-        self.budget.admit(&event)?;
-        let is_live = !self.is_replaying();
-        if is_live && self.log.cancel_requested() {
-            return Err(Refusal::Canceled.into());
-        }
-        let asked = self.step(event).await?;
-        if is_live {
-            return Err(Stop::Suspended.into());
-        }
-        let Some(answer) = self.journal.inbox.take_after(asked) else {
-            // A task with an open question is not leased.
-            let problem = format!("the question in entry {asked} has no answer");
-            return Err(Stop::Unavailable(problem).into());
-        };
-        self.time.reach(answer.at);
-        self.pace.catch_up();
-        Ok(self.message(answer).await?)
-    }
-
-    /// The worker ended.
-    ///
-    /// # Errors
-    /// If the log says that it went on.
-    pub(crate) fn end(&self) -> Result<(), Stop> {
-        match self.journal.next() {
-            Some(logged) => Err(Stop::ended_early(logged.seq, &logged.event)),
-            None => Ok(()),
-        }
+        Ok(self.step(event).await?)
     }
 
     /// Meets `event` with the log: finds it there while replaying, appends it while live.
     pub(super) async fn step(&mut self, event: Event) -> Result<Seq, Stop> {
-        let Some(logged) = self.journal.next() else {
-            return self.append(event).await;
-        };
-        let (seq, at) = (logged.seq, logged.at);
-        if logged.event != event {
-            return Err(Stop::mismatch(seq, &logged.event, &event));
+        match self.meet(&event).await? {
+            Some((seq, _)) => Ok(seq),
+            None => self.append(event).await,
         }
-        self.journal.pass();
-        feed(&self.log, &mut self.journal).await?;
+    }
+
+    /// What the log has where the worker does `did`, with what the host answered then; nothing while live.
+    pub(super) async fn meet(&mut self, did: &Event) -> Result<Option<(Seq, Event)>, Stop> {
+        let Some(logged) = self.journal.next() else {
+            return Ok(None);
+        };
+        if !logged.event.is_same_call(did) {
+            return Err(Stop::mismatch(logged.seq, &logged.event, did));
+        }
+        let event = self.pass().await?;
+        Ok(Some((self.position, event)))
+    }
+
+    /// Goes on behind the next entry of the log.
+    pub(super) async fn pass(&mut self) -> Result<Event, Stop> {
+        let Some(logged) = self.journal.pass() else {
+            return Err(Stop::Unavailable("the log ended too early".to_owned()));
+        };
+        feed(&*self.log, &mut self.journal).await?;
         self.tell_whether_live();
-        self.budget.count(&event);
-        self.apply(at);
+        self.budget.count(&logged.event);
+        self.apply(logged.seq, logged.at);
         self.pace.fall_back();
         self.replayed += 1;
-        Ok(seq)
+        Ok(logged.event)
     }
 
-    async fn append(&mut self, event: Event) -> Result<Seq, Stop> {
+    pub(super) async fn append(&mut self, event: Event) -> Result<Seq, Stop> {
         self.budget.count(&event);
         let (seq, at) = self.log.record(event).await?;
-        self.apply(at);
-        self.pace.catch_up();
+        self.appended(seq, at);
         Ok(seq)
     }
 
-    fn apply(&mut self, at: Timestamp) {
+    /// An entry was appended.
+    pub(super) fn appended(&mut self, seq: Seq, at: Timestamp) {
+        self.apply(seq, at);
+        self.pace.catch_up();
+    }
+
+    fn apply(&mut self, seq: Seq, at: Timestamp) {
+        self.position = seq;
         self.time.reach(at);
         self.pace.not_idle();
     }
 
-    /// The message itself, read again if it was not kept.
-    pub(super) async fn message(&self, received: Received) -> Result<Message, Stop> {
-        if let Some(message) = received.message {
+    /// The message of an entry, read again if it was not kept.
+    pub(super) async fn message(&self, seq: Seq, kept: Option<Message>) -> Result<Message, Stop> {
+        if let Some(message) = kept {
             return Ok(message);
         }
-        let before = Seq(received.seq.0.saturating_sub(1));
-        match self.log.message_after(before).await? {
-            Some((seq, message)) if seq == received.seq => Ok(message),
+        match self.log.entry(seq).await?.map(|entry| entry.event) {
+            Some(Event::Received { message }) => Ok(message),
             _ => Err(Stop::Unavailable(format!(
-                "the message in entry {} is gone",
-                received.seq
+                "the message in entry {seq} is gone"
             ))),
         }
     }
@@ -213,7 +306,7 @@ impl<L: TaskLog> Gate<L> {
 }
 
 /// Reads on until it is clear how it goes on.
-async fn feed(log: &impl TaskLog, journal: &mut Journal) -> Result<(), Stop> {
+async fn feed(log: &dyn TaskLog, journal: &mut Journal) -> Result<(), Stop> {
     while let Some((after, most)) = journal.hunger() {
         journal.feed(log.journal(after, most).await?);
     }

@@ -1,10 +1,10 @@
 //! Walks the log as of the beginning of the run, entry by entry.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use taskyard_task::{Entry, Event, Seq, Submission, Timestamp};
+use taskyard_task::{Continuation, Entry, Event, Seq, Submission, Ticket, Timestamp, header};
 
-use super::inbox::Inbox;
+use super::outside::Outside;
 
 /// How many bytes of entries a page is meant to have.
 const PAGE_BYTES: usize = 1 << 20;
@@ -13,12 +13,26 @@ const FIRST_PAGE: usize = 16;
 /// However small they look: entries take room of their own that `Event::size` does not count.
 const MOST_PER_PAGE: usize = 1_024;
 
+/// The entry that begins every log.
+const SUBMISSION: Seq = Seq(1);
+
 /// An entry that the worker caused.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Logged {
     pub(super) seq: Seq,
     pub(super) at: Timestamp,
     pub(super) event: Event,
+}
+
+/// Which part of a log counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extent {
+    /// The entry that the worker's part begins with, if that is not the submission.
+    pub(crate) from: Seq,
+    /// The last entry that can have been caused by an earlier run.
+    pub(crate) end: Seq,
+    /// What operators took back.
+    pub(crate) rewound: Vec<(Seq, Seq)>,
 }
 
 /// The log as of the beginning of the run, read page by page.
@@ -32,39 +46,45 @@ pub(super) struct Journal {
     page_size: usize,
     /// The last entry read.
     read: Seq,
-    /// The last entry that can have been caused by an earlier run.
-    end: Seq,
+    extent: Extent,
     next: Option<Logged>,
     /// How the task began, until somebody takes it.
     submitted: Option<(Timestamp, Box<Submission>)>,
-    /// What the client sent meanwhile.
-    pub(super) inbox: Inbox,
+    /// What the worker took with it when it continued as new, until somebody takes it.
+    continued: Option<(Seq, Timestamp, Box<Continuation>)>,
+    /// Children that were started in what was taken back.
+    forgotten: HashSet<Ticket>,
+    /// What came from outside meanwhile.
+    pub(super) outside: Outside,
 }
 
 impl Journal {
-    /// A log of which nothing is read yet, and nothing behind `end` will be.
-    pub(super) fn new(end: Seq) -> Self {
+    /// A log of which nothing is read yet.
+    pub(super) fn new(extent: Extent) -> Self {
         Self {
             page: VecDeque::new(),
-            page_size: FIRST_PAGE,
+            page_size: if extent.from > SUBMISSION { 1 } else { FIRST_PAGE },
             read: Seq::ZERO,
-            end,
+            extent,
             next: None,
             submitted: None,
-            inbox: Inbox::default(),
+            continued: None,
+            forgotten: HashSet::new(),
+            outside: Outside::default(),
         }
     }
 
     /// Where the next page begins and how long it shall be, if one is needed to know how it goes on.
     pub(super) fn hunger(&self) -> Option<(Seq, usize)> {
-        let left = usize::try_from(self.end.0.saturating_sub(self.read.0)).unwrap_or(usize::MAX);
+        let left = self.extent.end.0.saturating_sub(self.read.0);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         let hungry = self.next.is_none() && left > 0;
         hungry.then_some((self.read, self.page_size.min(left)))
     }
 
     /// Takes the page that was asked for; an empty one means that the log is shorter than it said.
     pub(super) fn feed(&mut self, page: Vec<(Seq, Entry)>) {
-        self.read = page.last().map_or(self.end, |(seq, _)| *seq);
+        self.read = page.last().map_or(self.extent.end, |(seq, _)| *seq);
         let bytes: usize = page.iter().map(|(_, entry)| entry.event.size()).sum();
         let average = bytes / page.len().max(1);
         self.page_size = (PAGE_BYTES / average.max(1)).clamp(1, MOST_PER_PAGE);
@@ -77,15 +97,21 @@ impl Journal {
         self.next.as_ref()
     }
 
-    /// Goes on behind the next entry that the worker caused.
-    pub(super) fn pass(&mut self) {
-        self.next = None;
+    /// Takes the next entry that the worker caused, and goes on behind it.
+    pub(super) fn pass(&mut self) -> Option<Logged> {
+        let passed = self.next.take();
         self.advance();
+        passed
     }
 
     /// How the task began.
     pub(super) fn take_submitted(&mut self) -> Option<(Timestamp, Box<Submission>)> {
         self.submitted.take()
+    }
+
+    /// What the worker took with it when it continued as new.
+    pub(super) fn take_continued(&mut self) -> Option<(Seq, Timestamp, Box<Continuation>)> {
+        self.continued.take()
     }
 
     fn advance(&mut self) {
@@ -96,12 +122,30 @@ impl Journal {
         }
     }
 
-    fn walk(&mut self, seq: Seq, Entry { at, event }: Entry) {
-        match event {
-            Event::Submitted(submission) => self.submitted = Some((at, submission)),
-            Event::Received { message } => self.inbox.push(seq, at, message),
-            event if event.is_journaled() => self.next = Some(Logged { seq, at, event }),
-            // What the host and the client did around the worker.
+    fn walk(&mut self, seq: Seq, entry: Entry) {
+        let counts = header::counts(&self.extent.rewound, seq);
+        match entry.event {
+            Event::Submitted(submission) => {
+                self.submitted = Some((entry.at, submission));
+                // What is between is no part of what is replayed.
+                self.read = self.read.max(Seq(self.extent.from.0.saturating_sub(1)));
+            }
+            Event::ContinuedAsNew(continuation) if seq == self.extent.from => {
+                self.continued = Some((seq, entry.at, continuation));
+            }
+            Event::ChildStarted { ticket, .. } if !counts => {
+                self.forgotten.insert(ticket);
+            }
+            Event::ChildEnded { ticket, .. } if !counts && self.forgotten.contains(&ticket) => {}
+            ref event if event.is_from_outside() => self.outside.push(seq, entry),
+            event if event.is_journaled() && counts => {
+                self.next = Some(Logged {
+                    seq,
+                    at: entry.at,
+                    event,
+                });
+            }
+            // What the host did around the worker, and what an operator took back.
             _ => {}
         }
     }

@@ -3,15 +3,13 @@
 use taskyard_task::{Event, Message, Observation, Seq};
 
 use super::gate::Gate;
-use super::log::TaskLog;
 use super::stop::{CallError, Stop};
 
-/// How often the worker looked, and what stays true.
+/// How often the worker looked.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
     /// Observing calls so far: the number of the last one.
     calls: u64,
-    canceled: bool,
 }
 
 /// What the log knows about a look at the outside.
@@ -24,14 +22,15 @@ enum Seen {
     Live,
 }
 
-impl<L: TaskLog> Gate<L> {
+impl Gate {
     /// Whether the client asked to cancel.
     ///
     /// # Errors
     /// Stopped if the log says otherwise or is not to be had.
     pub(crate) async fn cancel_requested(&mut self) -> Result<bool, Stop> {
         let seen = self.look()?;
-        if self.observations.canceled {
+        if self.canceled {
+            self.cancel_untold = false;
             return Ok(true);
         }
         let canceled = match seen {
@@ -42,7 +41,7 @@ impl<L: TaskLog> Gate<L> {
         if canceled {
             // Not refused at the limit of entries: it is one entry at most, and the last chance.
             self.observe(Observation::Cancel).await?;
-            self.observations.canceled = true;
+            self.canceled = true;
         }
         Ok(canceled)
     }
@@ -64,26 +63,23 @@ impl<L: TaskLog> Gate<L> {
     }
 
     async fn live_message(&mut self) -> Result<Option<Message>, Stop> {
-        if let Some(seq) = self.journal.inbox.front() {
-            return self.take_message(seq).await.map(Some);
+        if self.journal.outside.front().is_none() {
+            self.read_outside().await?;
         }
-        let last = self.journal.inbox.last();
-        let Some((seq, message)) = self.log.message_after(last).await? else {
-            return Ok(None);
-        };
-        self.journal.inbox.passed(seq);
-        self.observe(Observation::Message(seq)).await?;
-        Ok(Some(message))
+        match self.journal.outside.front() {
+            Some(seq) => self.take_message(seq).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Takes a message that is in line.
     async fn take_message(&mut self, seq: Seq) -> Result<Message, Stop> {
         self.observe(Observation::Message(seq)).await?;
-        let Some(received) = self.journal.inbox.take(seq) else {
+        let Some(kept) = self.journal.outside.take(seq) else {
             let problem = format!("the message in entry {seq} is not in line");
             return Err(Stop::Unavailable(problem));
         };
-        self.message(received).await
+        self.message(seq, kept).await
     }
 
     /// Counts the call and finds out what the log knows about it.

@@ -1,6 +1,7 @@
 //! Why a call does not return what was asked for.
 
 use taskyard_broker as broker;
+use taskyard_task::http::HttpError;
 use taskyard_task::{Event, Seq};
 
 use crate::diagnostics::cut;
@@ -22,9 +23,21 @@ pub(crate) enum CallError {
 /// What a worker is told about a call that was refused. Follows from the log and the call alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The client asked to cancel, so nobody will answer.
+    /// The client asked to cancel.
     #[error("the task was asked to cancel")]
     Canceled,
+    /// It took longer than the worker was ready to wait.
+    #[error("timed out")]
+    TimedOut,
+    /// The operator does not allow it; the text says what would have to be allowed.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The other side could not be reached or broke off.
+    #[error("failed: {0}")]
+    Failed(String),
+    /// Nobody knows whether it took effect.
+    #[error("interrupted: {0}")]
+    Interrupted(String),
     /// An operator's limit is reached; the text names it.
     #[error("limit exceeded: {0}")]
     Limit(String),
@@ -33,12 +46,46 @@ pub(crate) enum Refusal {
     Invalid(String),
 }
 
+impl Refusal {
+    /// The call is wrong.
+    pub(crate) fn invalid(problem: &str) -> Self {
+        Self::Invalid(problem.to_owned())
+    }
+}
+
+impl From<HttpError> for Refusal {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Denied(reason) => Self::Denied(reason),
+            HttpError::Invalid(problem) => Self::Invalid(problem),
+            HttpError::TimedOut => Self::TimedOut,
+            HttpError::TooLarge { limit } => Self::Limit(format!("bytes of a response: {limit}")),
+            HttpError::Failed(problem) => Self::Failed(problem),
+            HttpError::Interrupted => Self::Interrupted(
+                "the host went down meanwhile, and the request is not sent again".to_owned(),
+            ),
+        }
+    }
+}
+
 /// Why a run is over in the middle of a call. No code of the worker runs afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
-    /// The worker asked, and waits without an instance.
-    #[error("the worker waits for an answer")]
+    /// The worker waits, without an instance.
+    #[error("the worker waits")]
     Suspended,
+    /// Nothing can ever wake the worker.
+    #[error("the worker waits for something that can never happen")]
+    NothingToWaitFor,
+    /// The worker has more tickets than it may, and the call cannot be refused.
+    #[error("exceeded the limit of {limit} tickets")]
+    TicketLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// A probe is at the end of the log.
+    #[error("the end of the log is reached")]
+    EndOfLog,
     /// Another run took over, or the task ended; nothing of this run counts any more.
     #[error("the run is no longer the task's current one")]
     Stale,
@@ -85,6 +132,11 @@ impl Stop {
             (_, did) => format!("`{did}`"),
         };
         Self::differs(seq, logged, &did)
+    }
+
+    /// The worker waited where the log has `logged`.
+    pub(super) fn waited(seq: Seq, logged: &Event) -> Self {
+        Self::differs(seq, logged, "wait")
     }
 
     /// The worker ended where the log goes on with `logged`.

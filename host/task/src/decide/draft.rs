@@ -1,10 +1,13 @@
 //! A decision in the making: keeps header, entries and notifications in step.
 
+use crate::child::{ChildLink, Letter, News};
 use crate::commit::{Change, Commit};
 use crate::entry::{Entry, Event};
 use crate::header::{Header, Phase};
-use crate::id::{Seq, Timestamp};
+use crate::id::{Seq, TaskId, Ticket, Timestamp};
 use crate::state::TaskState;
+
+use super::Breakdown;
 
 /// What one input does to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,19 @@ impl Decision {
             Change::Append { seq, entry, .. } => Some((*seq, entry)),
             _ => None,
         })
+    }
+
+    /// This decision and one about another task of the same partition, to be written together.
+    #[must_use]
+    pub fn into_commit_with(self, other: Self) -> Commit {
+        let mut commit = self.into_commit();
+        commit.changes.extend(other.into_commit().changes);
+        commit
+    }
+
+    /// Adds a change that belongs to the decision.
+    pub fn add(&mut self, change: Change) {
+        self.changes.push(change);
     }
 
     /// Everything that must be written, as one value.
@@ -85,7 +101,8 @@ impl Draft {
         if event.is_visible() {
             let looks_idle = self.header.state == TaskState::Submitted;
             let ends = event.state().is_some_and(TaskState::is_terminal);
-            if looks_idle && !ends && event != Event::Working {
+            let stops = matches!(event, Event::Parked { .. });
+            if looks_idle && !ends && !stops && event != Event::Working {
                 self.append(Event::Working);
             }
             self.header.announced = true;
@@ -93,10 +110,75 @@ impl Draft {
         self.append(event)
     }
 
-    /// Appends the terminal `event`; nothing can follow.
+    /// Appends the terminal `event`; nothing can follow. Children that are not detached follow, and the
+    /// parent learns of it.
     pub(super) fn end(&mut self, event: Event) {
         self.record(event);
         self.header.phase = Phase::Ended;
+        self.header.broken = None;
+        for child in std::mem::take(&mut self.header.children) {
+            if !child.detached {
+                self.cancel_child(child);
+            }
+        }
+        if let Some(parent) = self.header.parent {
+            let (to, ticket) = (parent.task, parent.ticket);
+            self.post(to, ticket, News::ChildEnded);
+        }
+        let task = self.header.id;
+        self.change(Change::DropState { task });
+    }
+
+    /// Stops the task until an operator looks at it.
+    pub(super) fn park(&mut self, at: Breakdown) {
+        self.record(Event::Parked {
+            code: at.code,
+            reason: at.reason,
+            position: at.position,
+            backtrace: at.backtrace,
+        });
+        self.header.phase = Phase::Parked;
+        self.header.broken = None;
+    }
+
+    /// Appends what came from outside.
+    pub(super) fn from_outside(&mut self, event: Event) -> Seq {
+        let seq = self.record(event);
+        self.header.last_outside = seq;
+        seq
+    }
+
+    /// Something happened that a suspended task may wait for.
+    pub(super) fn wake(&mut self) {
+        match self.header.phase {
+            Phase::Suspended { .. } => self.queue(),
+            // Whoever wants to cancel does not wait for the next try.
+            Phase::Delayed { .. } if self.header.cancel_requested => self.queue(),
+            _ => {}
+        }
+    }
+
+    /// Asks a child to cancel.
+    pub(super) fn cancel_child(&mut self, child: ChildLink) {
+        match child.task {
+            Some(task) => self.post(task, child.ticket, News::Cancel),
+            None => {
+                let (to, ticket) = (self.header.id, child.ticket);
+                self.post(to, ticket, News::Cancel);
+            }
+        }
+    }
+
+    fn post(&mut self, to: TaskId, ticket: Ticket, news: News) {
+        let from = self.header.id;
+        self.change(Change::Post {
+            letter: Letter {
+                to,
+                from,
+                ticket,
+                news,
+            },
+        });
     }
 
     /// Puts the task in line for a run.

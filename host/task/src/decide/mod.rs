@@ -4,7 +4,9 @@
 //! header and what else must be written with them. Races (cancel against completion, a late run
 //! against a newer one) end here: whoever is decided first wins, and the other gets a [`Refusal`].
 
+mod children;
 mod draft;
+mod operator;
 mod retry;
 mod run;
 mod submit;
@@ -17,7 +19,8 @@ pub use submit::{NewTask, submit};
 
 use crate::commit::Remembered;
 use crate::content::Message;
-use crate::entry::{Blame, Event};
+use crate::child::{ChildEnd, Letter};
+use crate::entry::{Blame, Continuation, Event, InputKind};
 use crate::header::{Header, Phase};
 use crate::id::{Digest, Seq, Timestamp};
 use crate::push::{MAX_PUSH_CONFIGS, PushConfig};
@@ -51,6 +54,50 @@ pub enum Input {
         /// What it did.
         event: Event,
     },
+    /// A run gives its task up until something happens: a message, a child's end, a cancel, a moment.
+    Suspend {
+        /// Which run.
+        attempt: u32,
+        /// The moment, if it waits for one.
+        until: Option<Timestamp>,
+        /// The last entry from outside that the run knows of. If there is a newer one, the task is in line
+        /// again at once.
+        seen: Seq,
+        /// What clients are asked for, if the task waits for their answer.
+        asking: Option<InputKind>,
+    },
+    /// A letter from another task arrived: its child ended, or its parent wants it no more. `end` is there
+    /// in the first case.
+    Letter {
+        /// The letter.
+        letter: Letter,
+        /// How the child ended.
+        end: Option<Box<ChildEnd>>,
+    },
+    /// A child on another host ended.
+    RemoteEnded {
+        /// The task's name for it.
+        ticket: crate::id::Ticket,
+        /// How.
+        end: Box<ChildEnd>,
+    },
+    /// An operator lets a parked task go on.
+    Resume,
+    /// An operator sends a parked task back behind this entry, and lets it go on from there.
+    Rewind {
+        /// The last entry that counts.
+        to: Seq,
+    },
+    /// An operator moves a task to another component; a parked one goes on.
+    Move {
+        /// The component.
+        digest: Digest,
+    },
+    /// An operator ends a task.
+    Fail {
+        /// For people.
+        reason: String,
+    },
     /// A run ended.
     Settle {
         /// Which run.
@@ -68,7 +115,7 @@ pub enum Input {
     DeletePushConfig(String),
 }
 
-/// How a run ended. A run that waits for an answer ends with the `Asked` entry and is not settled.
+/// How a run ended. A run that waits is suspended, not settled.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The work is done.
@@ -104,8 +151,27 @@ pub enum Outcome {
         /// How long to wait at least, in milliseconds.
         after_ms: Option<u64>,
     },
+    /// The worker broke. It is tried again, and parked when it keeps breaking at the same place.
+    Broke(Breakdown),
+    /// Nothing but an operator can help.
+    Parked(Breakdown),
+    /// The worker goes on with an empty log.
+    ContinuedAsNew(Box<Continuation>),
     /// The run was stopped because it did not end within the grace time after a cancel.
     Canceled,
+}
+
+/// How and where a worker came to a halt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breakdown {
+    /// For programs.
+    pub code: String,
+    /// For people.
+    pub reason: String,
+    /// The last entry that the worker reached.
+    pub position: Seq,
+    /// Where in its code it was.
+    pub backtrace: Option<String>,
 }
 
 /// What `decide` needs to know besides the task.
@@ -138,6 +204,23 @@ pub enum Refusal {
         "the task already has {MAX_PUSH_CONFIGS} notification configurations; delete one first"
     )]
     TooManyPushConfigs,
+    /// Only parked tasks can be resumed or sent back.
+    #[error("the task is not parked")]
+    NotParked,
+    /// An operator named an entry that a task cannot be sent back to.
+    #[error("the task can be sent back to entries {from} to {until}")]
+    BadPosition {
+        /// The first one possible.
+        from: Seq,
+        /// The last one possible.
+        until: Seq,
+    },
+    /// A task cannot change its component while it runs.
+    #[error("a run of the task is going on; try again when it is over")]
+    Busy,
+    /// The task has as many open children as it may.
+    #[error("the task has as many children as it may")]
+    TooManyChildren,
     /// The host tried to record something that a run cannot cause.
     #[error("a run cannot record {0:?}")]
     NotJournaled(&'static str),
@@ -165,6 +248,18 @@ pub fn decide(
             outcome,
             jitter,
         } => run::settle(&mut draft, rules, attempt, outcome, jitter)?,
+        Input::Suspend {
+            attempt,
+            until,
+            seen,
+            asking,
+        } => run::suspend(&mut draft, attempt, until, seen, asking)?,
+        Input::Letter { letter, end } => children::letter(&mut draft, letter, end)?,
+        Input::RemoteEnded { ticket, end } => children::remote_ended(&mut draft, ticket, end),
+        Input::Resume => operator::resume(&mut draft)?,
+        Input::Rewind { to } => operator::rewind(&mut draft, to)?,
+        Input::Move { digest } => operator::change_component(&mut draft, digest)?,
+        Input::Fail { reason } => operator::fail(&mut draft, reason)?,
         Input::Due => due(&mut draft),
         Input::PutPushConfig(config) => put_push_config(&mut draft, config)?,
         Input::DeletePushConfig(id) => delete_push_config(&mut draft, id),
@@ -183,13 +278,14 @@ fn receive(
     if draft.header.received >= MAX_RECEIVED {
         return Err(Refusal::TooManyMessages);
     }
-    let seq = draft.record(Event::Received { message });
+    let seq = draft.from_outside(Event::Received { message });
     draft.header.last_received = seq;
     draft.header.received += 1;
-    if draft.header.phase == Phase::Waiting {
+    // Whoever was asked has answered.
+    if draft.header.state.is_interrupted() {
         draft.record(Event::Working);
-        draft.queue();
     }
+    draft.wake();
     if let Some((key, body)) = remember {
         draft.remember(key, seq, body);
     }
@@ -199,26 +295,36 @@ fn receive(
 fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
     match draft.header.phase {
         Phase::Ended => return Err(Refusal::NotCancelable(draft.header.state)),
+        _ if draft.header.cancel_requested => {}
+        // Nobody is there who could be told.
+        Phase::Parked => draft.end(Event::Canceled),
+        Phase::Queued if draft.header.attempt == 0 => draft.end(Event::Canceled),
         // The worker gets a grace time; the run's end becomes the task's end.
-        Phase::Running if draft.header.cancel_requested => {}
-        Phase::Running => {
+        Phase::Queued | Phase::Running | Phase::Delayed { .. } | Phase::Suspended { .. } => {
             draft.header.cancel_requested = true;
-            draft.record(Event::CancelRequested);
+            draft.from_outside(Event::CancelRequested);
+            draft.wake();
         }
-        Phase::Queued | Phase::Delayed { .. } | Phase::Waiting => draft.end(Event::Canceled),
     }
     Ok(())
 }
 
 fn due(draft: &mut Draft) {
     let now = draft.now();
+    let waits = matches!(
+        draft.header.phase,
+        Phase::Delayed { .. } | Phase::Suspended { .. } | Phase::Parked
+    );
+    if waits && draft.header.deadline <= now {
+        draft.end(deadline_exceeded());
+        return;
+    }
     match draft.header.phase {
-        Phase::Delayed { .. } | Phase::Waiting if draft.header.deadline <= now => {
-            draft.end(deadline_exceeded());
+        Phase::Delayed { until } | Phase::Suspended { until: Some(until) } if until <= now => {
+            draft.queue();
         }
-        Phase::Delayed { until } if until <= now => draft.queue(),
         // The timer of an earlier phase.
-        Phase::Delayed { .. } | Phase::Waiting | Phase::Queued | Phase::Running | Phase::Ended => {}
+        _ => {}
     }
 }
 

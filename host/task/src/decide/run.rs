@@ -1,19 +1,21 @@
 //! What runs do to their task: begin, record, end.
 
-use crate::entry::{Blame, Event};
-use crate::header::Phase;
+use crate::entry::{Blame, Continuation, Event, InputKind};
+use crate::header::{Broken, Phase};
+use crate::id::{Seq, Timestamp};
 
 use super::draft::Draft;
-use super::{Outcome, Refusal, Rules, deadline_exceeded};
+use super::{Breakdown, Outcome, Refusal, Rules, children, deadline_exceeded};
+
+/// How often a worker may break at one place before an operator must look at it.
+const MOST_BREAKS: u32 = 3;
+/// The most children that a header can name; what the worker's own limit stays below.
+const MAX_OPEN_CHILDREN: usize = 1_024;
 
 pub(super) fn start(draft: &mut Draft) -> Result<(), Refusal> {
     // A task that is `Running` here was left behind by a crash: the scheduler leases a task once.
     if !draft.header.phase.has_work() {
         return Err(Refusal::NotQueued);
-    }
-    if draft.header.cancel_requested {
-        draft.end(Event::Canceled);
-        return Ok(());
     }
     if draft.header.deadline <= draft.now() {
         draft.end(deadline_exceeded());
@@ -36,15 +38,56 @@ pub(super) fn record(draft: &mut Draft, attempt: u32, event: Event) -> Result<()
     if !event.is_journaled() {
         return Err(Refusal::NotJournaled(event.kind()));
     }
-    let asks = matches!(event, Event::Asked { .. });
+    if matches!(event, Event::ChildStarted { .. })
+        && draft.header.children.len() >= MAX_OPEN_CHILDREN
+    {
+        return Err(Refusal::TooManyChildren);
+    }
     // Whoever gets something done is not failing in a row.
     draft.header.failures = 0;
-    draft.record(event);
-    if asks && draft.header.cancel_requested {
-        draft.end(Event::Canceled);
-    } else if asks {
-        draft.header.phase = Phase::Waiting;
+    draft.header.broken = None;
+    let child = match &event {
+        Event::ChildStarted {
+            ticket,
+            call,
+            begun: Ok(task),
+        } => Some((*ticket, call.detached, *task)),
+        _ => None,
+    };
+    let given_up = match &event {
+        Event::GaveUp { ticket } => Some(*ticket),
+        _ => None,
+    };
+    let seq = draft.record(event);
+    if let Some((ticket, detached, task)) = child {
+        children::started(draft, seq, ticket, detached, task);
     }
+    if let Some(ticket) = given_up {
+        children::given_up(draft, ticket);
+    }
+    Ok(())
+}
+
+pub(super) fn suspend(
+    draft: &mut Draft,
+    attempt: u32,
+    until: Option<Timestamp>,
+    seen: Seq,
+    asking: Option<InputKind>,
+) -> Result<(), Refusal> {
+    expect_current(draft, attempt)?;
+    let missed_something = draft.header.last_outside > seen;
+    let is_due = until.is_some_and(|until| until <= draft.now());
+    if missed_something || is_due {
+        draft.queue();
+        return Ok(());
+    }
+    if let Some(kind) = asking
+        && draft.header.state != kind.state()
+    {
+        draft.record(Event::StillAsking { kind });
+    }
+    draft.header.phase = Phase::Suspended { until };
     Ok(())
 }
 
@@ -82,9 +125,45 @@ pub(super) fn settle(
             reason,
             after_ms,
         } => retry(draft, rules, code, reason, after_ms, jitter),
+        Outcome::Broke(at) => broke(draft, rules, at, jitter),
+        Outcome::Parked(at) => draft.park(at),
+        Outcome::ContinuedAsNew(continuation) => continue_as_new(draft, continuation),
         Outcome::Canceled => draft.end(Event::Canceled),
     }
     Ok(())
+}
+
+/// The same break at the same place a few times in a row will not mend itself.
+fn broke(draft: &mut Draft, rules: &Rules, at: Breakdown, jitter: u32) {
+    let same = |last: &&Broken| last.position == at.position && last.code == at.code;
+    let times = draft.header.broken.as_ref().filter(same);
+    let times = times.map_or(0, |last| last.times) + 1;
+    let failures = draft.header.failures + 1;
+    let delay = rules.retry.delay_ms(failures, None, jitter);
+    let Some(delay) = delay.filter(|_| times < MOST_BREAKS) else {
+        draft.park(at);
+        return;
+    };
+    draft.header.failures = failures;
+    delay_run(draft, at.code.clone(), at.reason, delay);
+    draft.header.broken = Some(Broken {
+        position: at.position,
+        code: at.code,
+        times,
+    });
+}
+
+fn continue_as_new(draft: &mut Draft, continuation: Box<Continuation>) {
+    if draft.header.state.is_interrupted() {
+        draft.record(Event::Working);
+    }
+    let seq = draft.record(Event::ContinuedAsNew(continuation));
+    draft.header.replay_from = seq;
+    draft.header.failures = 0;
+    draft.header.broken = None;
+    // Those that are left are detached.
+    draft.header.children.clear();
+    draft.queue();
 }
 
 fn retry(
@@ -105,7 +184,11 @@ fn retry(
         });
         return;
     };
-    let until = draft.now().plus_millis(delay);
+    delay_run(draft, code, reason, delay);
+}
+
+fn delay_run(draft: &mut Draft, code: String, reason: String, delay_ms: u64) {
+    let until = draft.now().plus_millis(delay_ms);
     draft.record(Event::Retried {
         code,
         reason,

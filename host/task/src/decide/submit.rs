@@ -54,6 +54,12 @@ pub fn submit(now: Timestamp, new: NewTask) -> Decision {
         last_received: Seq::ZERO,
         received: 0,
         push: new.push.iter().map(|config| config.id.clone()).collect(),
+        last_outside: Seq::ZERO,
+        replay_from: Seq::ZERO,
+        rewound: Vec::new(),
+        parent: submission.parent,
+        children: Vec::new(),
+        broken: None,
     };
     let mut draft = Draft::new_task(header, now);
     let seq = draft.record(Event::Submitted(Box::new(submission)));

@@ -42,6 +42,8 @@ fn new_task(announced: bool) -> Header {
         metadata: None,
         contract: 1,
         seed: [7; 32],
+        parent: None,
+        lineage: Vec::new(),
     };
     let id = TaskId::new(uuid::Uuid::from_u128(1), Partition::of_hash(1));
     let deadline = NOW.plus_millis(10_000);
@@ -61,7 +63,7 @@ fn new_task(announced: bool) -> Header {
 }
 
 /// The inputs of the tables, by one word each.
-fn input(word: &str, attempt: u32) -> Input {
+fn input(word: &str, attempt: u32, header: &Header) -> Input {
     let record = |event| Input::Record { attempt, event };
     let settle = |outcome| Input::Settle {
         attempt,
@@ -73,7 +75,53 @@ fn input(word: &str, attempt: u32) -> Input {
         reason: "busy".to_owned(),
         after_ms,
     };
+    let suspend = |until, asking| Input::Suspend {
+        attempt,
+        until,
+        seen: header.last_outside,
+        asking,
+    };
+    let breakdown = || Breakdown {
+        code: "trap".to_owned(),
+        reason: "unreachable".to_owned(),
+        position: header.last,
+        backtrace: None,
+    };
     match word {
+        "rest" => suspend(None, None),
+        "sleep" => suspend(Some(NOW.plus_millis(300)), None),
+        "await" => suspend(None, Some(InputKind::Input)),
+        "rest-unaware" => Input::Suspend {
+            attempt,
+            until: None,
+            seen: Seq::ZERO,
+            asking: None,
+        },
+        "break" => settle(Outcome::Broke(Breakdown {
+            position: Seq(7),
+            ..breakdown()
+        })),
+        "break-elsewhere" => settle(Outcome::Broke(breakdown())),
+        "park" => settle(Outcome::Parked(breakdown())),
+        "renew" => settle(Outcome::ContinuedAsNew(Box::new(Continuation {
+            state: Vec::new(),
+            inbox: Vec::new(),
+            read: Seq::ZERO,
+            artifacts: Vec::new(),
+            artifact_bytes: 0,
+            canceled: false,
+        }))),
+        "resume" => Input::Resume,
+        "rewind" => Input::Rewind { to: Seq(2) },
+        "rewind-too-far" => Input::Rewind {
+            to: header.last.next(),
+        },
+        "move" => Input::Move {
+            digest: Digest::of(b"other"),
+        },
+        "give-up" => Input::Fail {
+            reason: "enough".to_owned(),
+        },
         "message" => Input::Message {
             message: message(),
             remember: None,
@@ -139,7 +187,7 @@ fn check(announced: bool, words: &str) -> String {
             Some(word) => (word, header.attempt.wrapping_sub(1)),
             None => (word, header.attempt),
         };
-        match decide(&RULES, now, &header, input(word, attempt)) {
+        match decide(&RULES, now, &header, input(word, attempt, &header)) {
             Ok(decision) => {
                 let kinds: Vec<_> = decision.entries().map(|(_, e)| e.event.kind()).collect();
                 header = decision.header;
@@ -159,6 +207,8 @@ fn check(announced: bool, words: &str) -> String {
 #[test]
 fn the_rules() {
     let until = |millis: u64| format!("Delayed {{ until: Timestamp({}) }}", NOW.0 + millis);
+    let suspended_until =
+        |millis: u64| format!("Suspended {{ until: Some(Timestamp({})) }}", NOW.0 + millis);
     #[rustfmt::skip]
     let table = [
         // A run, quiet until something is visible.
@@ -177,17 +227,52 @@ fn the_rules() {
         (false, "start announce reply", "completed -> Completed Ended".to_owned()),
         (true, "start reply", "completed -> Completed Ended".to_owned()),
         // Asking and being answered.
-        (false, "start ask", "working asked -> InputRequired Waiting".to_owned()),
-        (false, "start ask message", "received working -> Working Queued".to_owned()),
-        (false, "start ask say", "refused: StaleRun".to_owned()),
-        (false, "start ask message start", "started -> Working Running".to_owned()),
-        (false, "start ask message start ask", "asked -> InputRequired Waiting".to_owned()),
-        (false, "start ask @20000 due", "failed -> Failed Ended".to_owned()),
-        (false, "start ask due", " -> InputRequired Waiting".to_owned()),
+        (false, "start ask", "working asked -> InputRequired Running".to_owned()),
+        (false, "start ask await", " -> InputRequired Suspended { until: None }".to_owned()),
+        (false, "start ask message", "received working -> Working Running".to_owned()),
+        (false, "start ask message say await", "still-asking -> InputRequired Suspended { until: None }".to_owned()),
+        (false, "start ask await message", "received working -> Working Queued".to_owned()),
+        (false, "start ask rest-unaware", " -> InputRequired Suspended { until: None }".to_owned()),
+        (false, "start ask message rest-unaware", " -> Working Queued".to_owned()),
+        (false, "start ask await say", "refused: StaleRun".to_owned()),
+        (false, "start ask await message start", "started -> Working Running".to_owned()),
+        (false, "start ask await @20000 due", "failed -> Failed Ended".to_owned()),
+        (false, "start ask await due", " -> InputRequired Suspended { until: None }".to_owned()),
+        // Sleeping.
+        (true, "start sleep", format!(" -> Working {}", suspended_until(300))),
+        (true, "start sleep @200 due", format!(" -> Working {}", suspended_until(300))),
+        (true, "start sleep @300 due", " -> Working Queued".to_owned()),
+        (true, "start @300 sleep", " -> Working Queued".to_owned()),
+        (true, "start sleep message", "received -> Working Queued".to_owned()),
+        (true, "start sleep @20000 due", "failed -> Failed Ended".to_owned()),
         // Follow-ups in every state.
         (false, "message", "received -> Submitted Queued".to_owned()),
         (true, "start message", "received -> Working Running".to_owned()),
         (false, "start complete message", "refused: Ended(Completed)".to_owned()),
+        // Going on with an empty log.
+        (true, "start renew", "continued-as-new -> Working Queued".to_owned()),
+        (true, "start ask renew", "working continued-as-new -> Working Queued".to_owned()),
+        // Breaking, and standing still.
+        (true, "start break", format!("retried -> Working {}", until(100))),
+        (true, "start break start break", "refused: StaleRun".to_owned()),
+        (true, "start break @100 due start break", "parked -> Submitted Parked".to_owned()),
+        (false, "start break @100 due start break", "parked -> Submitted Parked".to_owned()),
+        (true, "start break @100 due start say break-elsewhere", format!("retried -> Working {}", until(200))),
+        (true, "start park", "parked -> Submitted Parked".to_owned()),
+        (true, "start park message", "received -> Submitted Parked".to_owned()),
+        (true, "start park resume", "resumed -> Submitted Queued".to_owned()),
+        (true, "start park resume start", "started working -> Working Running".to_owned()),
+        (true, "start park rewind", "rewound -> Submitted Queued".to_owned()),
+        (true, "start park rewind-too-far", "refused: BadPosition { from: Seq(1), until: Seq(4) }".to_owned()),
+        (true, "start park move", "moved -> Submitted Queued".to_owned()),
+        (true, "start park give-up", "failed -> Failed Ended".to_owned()),
+        (true, "start park cancel", "canceled -> Canceled Ended".to_owned()),
+        (true, "start park @20000 due", "failed -> Failed Ended".to_owned()),
+        (true, "start resume", "refused: NotParked".to_owned()),
+        (true, "start rewind", "refused: NotParked".to_owned()),
+        (true, "start move", "refused: Busy".to_owned()),
+        (true, "start sleep move", format!("moved -> Working {}", suspended_until(300))),
+        (true, "start complete give-up", "refused: Ended(Completed)".to_owned()),
         // Transient failures.
         (false, "start transient", format!("retried -> Submitted {}", until(100))),
         (false, "start transient-after", format!("retried -> Submitted {}", until(500))),
@@ -208,10 +293,13 @@ fn the_rules() {
         (true, "start cancel stopped", "canceled -> Canceled Ended".to_owned()),
         (true, "start cancel say complete", "canceled -> Canceled Ended".to_owned()),
         (true, "start cancel observe", "observed -> Working Running".to_owned()),
-        (true, "start cancel ask", "asked canceled -> Canceled Ended".to_owned()),
-        (true, "start cancel start", "canceled -> Canceled Ended".to_owned()),
-        (true, "start ask cancel", "canceled -> Canceled Ended".to_owned()),
-        (true, "start transient cancel", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel park", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel break", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel rest-unaware", " -> Working Queued".to_owned()),
+        (true, "start cancel start", "started -> Working Running".to_owned()),
+        (true, "start ask await cancel", "cancel-requested -> InputRequired Queued".to_owned()),
+        (true, "start sleep cancel", "cancel-requested -> Working Queued".to_owned()),
+        (true, "start transient cancel", "cancel-requested -> Working Queued".to_owned()),
         (true, "start complete cancel", "refused: NotCancelable(Completed)".to_owned()),
         // A run that was superseded changes nothing.
         (true, "start start stale-complete", "refused: StaleRun".to_owned()),
@@ -267,7 +355,9 @@ proptest! {
         announced: bool,
         words in prop::collection::vec(prop::sample::select(vec![
             "message", "announce", "cancel", "start", "due", "say", "put", "ask", "observe", "complete",
-            "reject", "reply", "fail", "transient", "stopped", "stale-say", "stale-complete",
+            "reject", "reply", "fail", "transient", "stopped", "stale-say", "stale-complete", "rest",
+            "sleep", "await", "rest-unaware", "break", "break-elsewhere", "park", "renew", "resume", "rewind",
+            "move", "give-up",
         ]), 0..40),
         pause in 0u64..500,
     ) {
@@ -280,7 +370,7 @@ proptest! {
                 Some(word) => (word, header.attempt.wrapping_sub(1)),
                 None => (word, header.attempt),
             };
-            let Ok(decision) = decide(&RULES, now, &header, input(word, attempt)) else { continue };
+            let Ok(decision) = decide(&RULES, now, &header, input(word, attempt, &header)) else { continue };
             let mut next = header.last;
             for (seq, entry) in decision.entries() {
                 prop_assert!(!ended, "{word} added {:?} after the end", entry.event);
@@ -294,7 +384,9 @@ proptest! {
             prop_assert_eq!(header.visible, visible);
             prop_assert_eq!(header.is_ended(), ended);
             prop_assert_eq!(header.state.is_terminal(), ended);
-            prop_assert_eq!(header.phase == Phase::Waiting, header.state.is_interrupted());
+            // Nobody is told that a task is worked on while it stands still.
+            prop_assert!(header.phase != Phase::Parked || header.state == TaskState::Submitted);
+            prop_assert!(header.is_ended() || header.timer().is_some() || header.phase.has_work());
         }
     }
 }
