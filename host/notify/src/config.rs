@@ -1,6 +1,7 @@
 //! What an operator can set about notifications.
 
 use serde::{Deserialize, Serialize};
+use taskyard_outbound::{GuardConfig, NoException};
 use taskyard_task::decide::RetryPolicy;
 
 use crate::guard::UrlGuard;
@@ -56,6 +57,13 @@ impl Config {
         }
     }
 
+    pub(crate) fn guard(&self) -> GuardConfig {
+        GuardConfig {
+            allow_private: self.allow_private,
+            allow: self.allow.clone(),
+        }
+    }
+
     /// Checks what the types do not.
     ///
     /// # Errors
@@ -83,10 +91,8 @@ pub enum Error {
     #[error("notify.{0} must be at least 1")]
     Zero(&'static str),
     /// An entry of the list of exceptions.
-    #[error(
-        "notify.allow: {0:?} is neither a host name nor an address nor a network such as 10.1.0.0/16"
-    )]
-    Allow(String),
+    #[error("notify.allow: {0}")]
+    Allow(#[from] NoException),
     /// The HTTP client could not be made.
     #[error("cannot set up the HTTP client for notifications")]
     Client(#[source] reqwest::Error),

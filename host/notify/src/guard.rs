@@ -1,22 +1,14 @@
 //! Judges webhooks: where the host may be made to post to, and where not.
 //!
 //! The same rules hold three times: for the URL when it is registered, for the addresses that its name
-//! has then, and for the addresses that its name has when a connection is made. The connection goes to
-//! the very addresses that were checked, so a name that changes in between gains nothing.
-
-use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+//! has then, and for the addresses that its name has when a connection is made.
 
 use futures::future::BoxFuture;
-use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use taskyard_broker::WebhookPolicy;
+use taskyard_outbound::Guard;
 use url::{Host, Url};
 
-use crate::address::special;
 use crate::config::{Config, Error};
-use crate::lookup::Lookup;
 
 /// Longer URLs do not pass through what stands between hosts.
 const MAX_URL_BYTES: usize = 2_048;
@@ -40,32 +32,14 @@ pub enum Refused {
     /// There is nothing to connect to.
     #[error("has no host")]
     NoHost,
-    /// The host is not on the public internet.
-    #[error("points to {0}; only the operator of this host can allow that")]
-    Special(&'static str),
-    /// The name means nothing here.
-    #[error("names the host {host:?}, which cannot be resolved: {problem}")]
-    Unresolved {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        problem: String,
-    },
+    /// The host does not connect there.
+    #[error(transparent)]
+    Host(#[from] taskyard_outbound::Refused),
 }
 
 /// Says which URLs may be webhooks. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct UrlGuard {
-    rules: Arc<Rules>,
-    lookup: Lookup,
-}
-
-#[derive(Debug)]
-struct Rules {
-    allow_private: bool,
-    hosts: BTreeSet<String>,
-    networks: Vec<IpNet>,
-}
+pub struct UrlGuard(Guard);
 
 impl UrlGuard {
     /// A guard with the operator's exceptions.
@@ -73,18 +47,12 @@ impl UrlGuard {
     /// # Errors
     /// If an exception is neither a host name nor an address nor a network.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let mut rules = Rules {
-            allow_private: config.allow_private,
-            hosts: BTreeSet::new(),
-            networks: Vec::new(),
-        };
-        for entry in &config.allow {
-            rules.allow(entry)?;
-        }
-        Ok(Self {
-            rules: Arc::new(rules),
-            lookup: Lookup::new(),
-        })
+        Ok(Self(Guard::new(&config.guard())?))
+    }
+
+    /// The guard of addresses alone.
+    pub(crate) fn addresses(&self) -> &Guard {
+        &self.0
     }
 
     /// Checks all that can be seen without asking a resolver.
@@ -104,8 +72,8 @@ impl UrlGuard {
         }
         match url.host() {
             None => return Err(Refused::NoHost),
-            Some(Host::Ipv4(address)) => self.rules.judge(address.into())?,
-            Some(Host::Ipv6(address)) => self.rules.judge(address.into())?,
+            Some(Host::Ipv4(address)) => self.0.judge(address.into())?,
+            Some(Host::Ipv6(address)) => self.0.judge(address.into())?,
             Some(Host::Domain(_)) => {}
         }
         Ok(url)
@@ -119,60 +87,10 @@ impl UrlGuard {
         let url = self.parse(url)?;
         if let Some(Host::Domain(host)) = url.host() {
             let port = url.port_or_known_default().unwrap_or_default();
-            self.resolve_checked(host, port).await?;
+            self.0.resolve(host, port).await?;
         }
         Ok(())
     }
-
-    /// The addresses of `host`, all of which may be connected to.
-    async fn resolve_checked(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
-        let found = self.lookup.addresses(host, port).await;
-        let addresses = found.map_err(|error| Refused::Unresolved {
-            host: host.to_owned(),
-            problem: error.to_string(),
-        })?;
-        self.rules.judge_all(host, &addresses)?;
-        Ok(addresses)
-    }
-}
-
-impl Rules {
-    fn allow(&mut self, entry: &str) -> Result<(), Error> {
-        let entry = entry.trim();
-        if let Ok(network) = entry.parse::<IpNet>() {
-            self.networks.push(network);
-        } else if let Ok(address) = entry.parse::<IpAddr>() {
-            self.networks.push(address.into());
-        } else if let Ok(Host::Domain(name)) = Host::parse(entry) {
-            self.hosts.insert(canonical(&name).to_owned());
-        } else {
-            return Err(Error::Allow(entry.to_owned()));
-        }
-        Ok(())
-    }
-
-    // One special address among others is enough to refuse: a name that has both is no mistake.
-    fn judge_all(&self, host: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
-        if self.hosts.contains(canonical(host)) {
-            return Ok(());
-        }
-        addresses
-            .iter()
-            .try_for_each(|address| self.judge(address.ip()))
-    }
-
-    fn judge(&self, address: IpAddr) -> Result<(), Refused> {
-        let allowed = self.allow_private || self.networks.iter().any(|net| net.contains(&address));
-        match special(address) {
-            Some(what) if !allowed => Err(Refused::Special(what)),
-            _ => Ok(()),
-        }
-    }
-}
-
-// `Url` has put names into lower case already; a final dot means nothing more than its absence.
-fn canonical(host: &str) -> &str {
-    host.strip_suffix('.').unwrap_or(host)
 }
 
 impl WebhookPolicy for UrlGuard {
@@ -181,20 +99,10 @@ impl WebhookPolicy for UrlGuard {
     }
 }
 
-/// The resolver of the client that posts. Addresses in URLs never come here; [`UrlGuard::parse`] sees them.
-impl Resolve for UrlGuard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            // Port 0 stands for that of the URL.
-            let addresses = guard.resolve_checked(name.as_str(), 0).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use taskyard_outbound::Refused::{Special, Unresolved};
+
     use super::*;
 
     fn guard(allow: &[&str]) -> UrlGuard {
@@ -255,7 +163,7 @@ mod tests {
         ] {
             let judged = guard(&[]).parse(url);
             assert!(
-                matches!(judged, Err(Refused::Special(_))),
+                matches!(judged, Err(Refused::Host(Special(_)))),
                 "{url}: {judged:?}"
             );
         }
@@ -265,20 +173,13 @@ mod tests {
     async fn names_are_judged_by_their_addresses() {
         assert_eq!(
             guard(&[]).check("http://localhost/").await,
-            Err(Refused::Special("a loopback address"))
+            Err(Refused::Host(Special("a loopback address")))
         );
         let unknown = guard(&[]).check("http://nothing.invalid/").await;
         assert!(
-            matches!(unknown, Err(Refused::Unresolved { .. })),
+            matches!(unknown, Err(Refused::Host(Unresolved { .. }))),
             "{unknown:?}"
         );
-    }
-
-    #[tokio::test]
-    async fn the_client_is_given_checked_addresses_only() {
-        let name = || "localhost".parse::<Name>().unwrap();
-        assert!(guard(&[]).resolve(name()).await.is_err());
-        assert!(guard(&["localhost"]).resolve(name()).await.is_ok());
     }
 
     #[tokio::test]

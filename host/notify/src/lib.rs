@@ -2,15 +2,13 @@
 //!
 //! The broker keeps what is due as rows that were committed together with the entries that caused
 //! them. This room takes them lane by lane (a lane is one configuration of one task), posts them in
-//! order, and tells the broker how it went. It also judges which addresses may be posted to at all.
-//! The server starts it; it knows the broker and nobody else, and nothing outside it makes a POST
-//! on behalf of a client.
+//! order, and tells the broker how it went. It also judges which URLs may be posted to at all. The
+//! server starts it; it knows the broker, and of `outbound` the guard of addresses and the client. Nothing
+//! outside it makes a POST on behalf of a client.
 
-mod address;
 mod config;
 mod dispatcher;
 mod guard;
-mod lookup;
 mod metric;
 mod outbox;
 mod post;

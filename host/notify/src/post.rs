@@ -1,11 +1,11 @@
 //! One notification on the wire: what is posted, and what the answer means (A2A 4.3.3).
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use taskyard_broker::Delivery;
+use taskyard_outbound::{client, describe};
 use url::form_urlencoded::byte_serialize;
 
 use crate::config::{Config, Error};
@@ -13,12 +13,6 @@ use crate::guard::UrlGuard;
 
 /// How much of an answer is read, and thrown away, to keep the connection for the next notification.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
-/// How much of an error is kept for operators.
-const MAX_ERROR_CHARS: usize = 300;
-/// A connection to a webhook that is not used for this long is closed.
-const IDLE: Duration = Duration::from_secs(30);
-/// Idle connections kept per receiver.
-const MAX_IDLE_PER_HOST: usize = 4;
 
 /// The token that the client registered. The specification does not say which header carries it;
 /// official clients look for either.
@@ -49,7 +43,8 @@ pub(crate) struct Poster {
 
 impl Poster {
     pub(crate) fn new(config: &Config, guard: UrlGuard) -> Result<Self, Error> {
-        let client = client(config, guard.clone()).map_err(Error::Client)?;
+        let timeout = Duration::from_millis(config.timeout_ms);
+        let client = client(guard.addresses(), Some(timeout)).map_err(Error::Client)?;
         Ok(Self { client, guard })
     }
 
@@ -72,29 +67,6 @@ impl Poster {
         let request = self.client.post(url).headers(headers(delivery)?).body(body);
         request.build().map_err(describe)
     }
-}
-
-fn client(config: &Config, guard: UrlGuard) -> reqwest::Result<reqwest::Client> {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Somebody else may have been faster; either way there is one now.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    let builder = || {
-        reqwest::Client::builder()
-            .user_agent(concat!("taskyard/", env!("CARGO_PKG_VERSION")))
-            .timeout(Duration::from_millis(config.timeout_ms))
-            .dns_resolver(guard.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy would resolve names itself, and so pass by the guard.
-            .no_proxy()
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-    };
-    builder().build().or_else(|error| {
-        // Small containers have no certificates; webhooks over plain HTTP still work there.
-        tracing::warn!(%error, "https webhooks will fail: the system's certificates cannot be loaded");
-        builder().tls_certs_only(Vec::new()).build()
-    })
 }
 
 fn headers(delivery: &Delivery) -> Result<HeaderMap, String> {
@@ -151,16 +123,4 @@ async fn discard(mut answer: Response) {
             Ok(None) | Err(_) => return,
         }
     }
-}
-
-/// An error with its causes and without the URL, which may carry a secret in its query.
-fn describe(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text.chars().take(MAX_ERROR_CHARS).collect()
 }

@@ -136,15 +136,23 @@ pub enum News {
     ChildEnded,
     /// The parent `from` wants the child no more.
     Cancel,
+    /// A task tells itself: it wants a child on another host no more.
+    CancelRemote {
+        /// The entry that started the child.
+        since: Seq,
+    },
 }
 
-/// A child on another host, and how far it is. A row of its own: it changes without its parent.
+/// A child on another host, and how far it is. Kept apart from its parent, because it changes without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RemoteChild {
     /// The parent.
     pub parent: TaskId,
     /// The parent's name for it.
     pub ticket: Ticket,
+    /// The entry of the parent's log that started it. Unlike tickets, which a worker that continues as new
+    /// counts from 1 again, no two children of a task have the same.
+    pub since: Seq,
     /// The agent, under whose rules requests go out.
     pub agent: AgentName,
     /// The address of the remote agent.
@@ -160,6 +168,37 @@ pub struct RemoteChild {
     pub stage: RemoteStage,
     /// Whether the parent wants it no more.
     pub cancel: bool,
+}
+
+/// Which child on another host: a name for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RemoteId {
+    /// The parent.
+    pub parent: TaskId,
+    /// The entry of the parent's log that started it.
+    pub since: Seq,
+}
+
+impl RemoteChild {
+    /// Which it is.
+    #[must_use]
+    pub fn id(&self) -> RemoteId {
+        RemoteId {
+            parent: self.parent,
+            since: self.since,
+        }
+    }
+
+    /// What says that its parent wants it no more.
+    #[must_use]
+    pub fn cancel_letter(&self) -> Letter {
+        Letter {
+            to: self.parent,
+            from: self.parent,
+            ticket: self.ticket,
+            news: News::CancelRemote { since: self.since },
+        }
+    }
 }
 
 /// How far a remote child is.

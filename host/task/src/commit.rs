@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::{Letter, RemoteChild};
+use crate::child::{Letter, RemoteChild, RemoteId};
 use crate::entry::Entry;
 use crate::fold::TaskView;
 use crate::header::Header;
-use crate::id::{AgentName, Digest, Partition, Seq, TaskId, Ticket, Timestamp};
+use crate::id::{AgentName, Digest, Partition, Seq, TaskId, Timestamp};
 use crate::kv::{Place, Stored};
 use crate::plugin::{Agent, Plugin};
 use crate::push::PushConfig;
@@ -140,10 +140,8 @@ pub enum Change {
     },
     /// A child on another host is over.
     DeleteRemote {
-        /// The parent.
-        parent: TaskId,
-        /// Its name for the child.
-        ticket: Ticket,
+        /// Which child.
+        child: RemoteId,
     },
     /// A key of a worker's state is written or removed.
     PutState {

@@ -25,7 +25,7 @@ pub mod push;
 pub mod state;
 pub mod wire;
 
-pub use child::{ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteStage};
+pub use child::{ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteId, RemoteStage};
 pub use commit::{Change, Commit};
 pub use content::{ArtifactSpec, Message, Part, PartBody};
 pub use decide::{Decision, Input, Refusal, decide};

@@ -70,7 +70,7 @@ pub struct Agent {
     pub limits: RunLimits,
     /// How many of its tasks may run at once; `None`: as many as the host allows per agent.
     pub max_runs: Option<u32>,
-    /// Counts the deployments under this name.
+    /// Counts the deployments under this name, and the changes without one.
     pub revision: u64,
     /// When it was deployed last.
     pub deployed_at: Timestamp,

@@ -3,6 +3,8 @@
 //! Strict on the way out (A2A 5.7: required fields always, nothing unknown, no `null`); the way in
 //! expects canonical ProtoJSON, which the doors produce from whatever a client sent.
 
+mod children;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +17,8 @@ use crate::header::Header;
 use crate::id::{Seq, TaskId, Timestamp};
 use crate::push::PushConfig;
 use crate::state::TaskState;
+
+pub use children::{child_end_from_a2a, child_reply_from_a2a, remote_child_to_a2a};
 
 /// The metadata key under which progress reports are found in status updates and tasks: an object
 /// with `percent` (0 to 100) and `text`, either of which may be missing.

@@ -1,6 +1,6 @@
 //! What children and parents do to a task.
 
-use crate::child::{ChildEnd, ChildLink, Letter, News};
+use crate::child::{ChildEnd, ChildLink, Letter, News, RemoteId};
 use crate::commit::Change;
 use crate::entry::Event;
 use crate::id::{Seq, TaskId, Ticket};
@@ -16,33 +16,36 @@ pub(super) fn letter(
 ) -> Result<(), Refusal> {
     draft.change(Change::Taken { letter });
     match (letter.news, end) {
-        (News::ChildEnded, Some(end)) => ended(draft, letter.ticket, Some(letter.from), end),
-        (News::ChildEnded, None) => {}
-        (News::Cancel, _) => {
-            if !draft.header.is_ended() {
-                cancel(draft)?;
-            }
+        (News::ChildEnded, Some(end)) => {
+            ended(draft, end, |child| {
+                child.task == Some(letter.from) && child.ticket == letter.ticket
+            });
         }
+        (News::Cancel, _) if !draft.header.is_ended() => cancel(draft)?,
+        // The row of a child elsewhere says that it is wanted no more; the task itself does not change.
+        (News::ChildEnded | News::Cancel | News::CancelRemote { .. }, _) => {}
     }
     Ok(())
 }
 
 /// A child elsewhere ended; its row goes with it.
-pub(super) fn remote_ended(draft: &mut Draft, ticket: Ticket, end: Box<ChildEnd>) {
+pub(super) fn remote_ended(draft: &mut Draft, since: Seq, end: Box<ChildEnd>) {
     let parent = draft.header.id;
-    draft.change(Change::DeleteRemote { parent, ticket });
-    ended(draft, ticket, None, end);
+    let child = RemoteId { parent, since };
+    draft.change(Change::DeleteRemote { child });
+    ended(draft, end, |child| {
+        child.task.is_none() && child.since == since
+    });
 }
 
-fn ended(draft: &mut Draft, ticket: Ticket, task: Option<TaskId>, end: Box<ChildEnd>) {
-    let children = &mut draft.header.children;
-    let before = children.len();
-    children.retain(|child| child.ticket != ticket || child.task != task);
+fn ended(draft: &mut Draft, end: Box<ChildEnd>, is_meant: impl Fn(&ChildLink) -> bool) {
     // A parent that ended, or that forgot the child, does not care any more.
-    if draft.header.children.len() < before {
-        draft.from_outside(Event::ChildEnded { ticket, end });
-        draft.wake();
-    }
+    let Some(place) = draft.header.children.iter().position(is_meant) else {
+        return;
+    };
+    let ticket = draft.header.children.remove(place).ticket;
+    draft.from_outside(Event::ChildEnded { ticket, end });
+    draft.wake();
 }
 
 /// The worker started a child.
@@ -69,3 +72,6 @@ pub(super) fn given_up(draft: &mut Draft, ticket: Ticket) {
         draft.cancel_child(child);
     }
 }
+
+#[cfg(test)]
+mod tests;

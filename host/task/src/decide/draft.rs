@@ -163,8 +163,8 @@ impl Draft {
         match child.task {
             Some(task) => self.post(task, child.ticket, News::Cancel),
             None => {
-                let (to, ticket) = (self.header.id, child.ticket);
-                self.post(to, ticket, News::Cancel);
+                let since = child.since;
+                self.post(self.header.id, child.ticket, News::CancelRemote { since });
             }
         }
     }

@@ -76,8 +76,8 @@ pub enum Input {
     },
     /// A child on another host ended.
     RemoteEnded {
-        /// The task's name for it.
-        ticket: crate::id::Ticket,
+        /// The entry that started it.
+        since: Seq,
         /// How.
         end: Box<ChildEnd>,
     },
@@ -255,7 +255,7 @@ pub fn decide(
             asking,
         } => run::suspend(&mut draft, attempt, until, seen, asking)?,
         Input::Letter { letter, end } => children::letter(&mut draft, letter, end)?,
-        Input::RemoteEnded { ticket, end } => children::remote_ended(&mut draft, ticket, end),
+        Input::RemoteEnded { since, end } => children::remote_ended(&mut draft, since, end),
         Input::Resume => operator::resume(&mut draft)?,
         Input::Rewind { to } => operator::rewind(&mut draft, to)?,
         Input::Move { digest } => operator::change_component(&mut draft, digest)?,

@@ -38,7 +38,7 @@ pub(super) fn record(draft: &mut Draft, attempt: u32, event: Event) -> Result<()
     if !event.is_journaled() {
         return Err(Refusal::NotJournaled(event.kind()));
     }
-    if matches!(event, Event::ChildStarted { .. })
+    if matches!(event, Event::ChildStarted { begun: Ok(_), .. })
         && draft.header.children.len() >= MAX_OPEN_CHILDREN
     {
         return Err(Refusal::TooManyChildren);

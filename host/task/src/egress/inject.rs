@@ -139,7 +139,10 @@ fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_TEMPLATE_BYTES {
         return Err("is too long");
     }
-    if !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+    if !text
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
         return Err("has characters that no header can carry");
     }
     let mut pieces = text.split('{');

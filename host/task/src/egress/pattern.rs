@@ -197,7 +197,9 @@ fn parse(text: &str) -> Result<HostPattern, &'static str> {
     }
     let (scheme, rest) = split_scheme(text);
     if rest.contains('/') {
-        return Err("must be written as [SCHEME://]HOST[:PORT], with the scheme http or https and without a path");
+        return Err(
+            "must be written as [SCHEME://]HOST[:PORT], with the scheme http or https and without a path",
+        );
     }
     if rest.contains('@') {
         return Err("must not have a user name; add an Authorization header instead");
@@ -225,13 +227,18 @@ fn split_scheme(text: &str) -> (Option<Scheme>, &str) {
 /// The colons of an IPv6 address do not begin a port.
 fn split_port(text: &str) -> Result<(Hosts, Option<&str>), &'static str> {
     if let Some(rest) = text.strip_prefix('[') {
-        let bracketed = rest.split_once(']').ok_or("has a bracket without its other half")?;
+        let bracketed = rest
+            .split_once(']')
+            .ok_or("has a bracket without its other half")?;
         let (address, rest) = bracketed;
         let address = address.parse::<Ipv6Addr>();
         let address = address.map_err(|_| "has no IPv6 address in its brackets")?;
         let port = match rest {
             "" => None,
-            rest => Some(rest.strip_prefix(':').ok_or("has more than a port behind the brackets")?),
+            rest => Some(
+                rest.strip_prefix(':')
+                    .ok_or("has more than a port behind the brackets")?,
+            ),
         };
         return Ok((Hosts::Address(address.into()), port));
     }
@@ -263,7 +270,9 @@ fn canonical_name(text: &str) -> Result<String, &'static str> {
     if name.contains('*') {
         return Err("may have a `*` only alone, or as its first label");
     }
-    let is_label = |label: &str| (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.bytes().all(is_name_byte);
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.bytes().all(is_name_byte)
+    };
     if name.len() > MAX_NAME_BYTES || !name.split('.').all(is_label) {
         return Err("is not a name, an address or a pattern such as `*.example.com`");
     }

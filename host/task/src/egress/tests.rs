@@ -50,7 +50,10 @@ fn patterns_match_what_they_say() {
         ),
         (
             "API.Example.COM.:8443",
-            &["https://api.example.com:8443", "http://api.example.com:8443"],
+            &[
+                "https://api.example.com:8443",
+                "http://api.example.com:8443",
+            ],
             &["https://api.example.com"],
         ),
         (
@@ -76,17 +79,37 @@ fn patterns_match_what_they_say() {
         (
             "10.0.0.5",
             &["http://10.0.0.5", "https://10.0.0.5"],
-            &["http://10.0.0.50", "http://10.0.0.5:81", "http://[::ffff:10.0.0.5]"],
+            &[
+                "http://10.0.0.50",
+                "http://10.0.0.5:81",
+                "http://[::ffff:10.0.0.5]",
+            ],
         ),
         ("10.0.0.5:81", &["http://10.0.0.5:81"], &["http://10.0.0.5"]),
-        ("2001:db8::7", &["https://[2001:db8::7]"], &["https://[2001:db8::8]"]),
-        ("[2001:DB8::7]:81", &["http://[2001:db8:0::7]:81"], &["http://[2001:db8::7]"]),
+        (
+            "2001:db8::7",
+            &["https://[2001:db8::7]"],
+            &["https://[2001:db8::8]"],
+        ),
+        (
+            "[2001:DB8::7]:81",
+            &["http://[2001:db8:0::7]:81"],
+            &["http://[2001:db8::7]"],
+        ),
         (
             "*",
-            &["https://a.example.com", "http://8.8.8.8", "https://[2001:db8::7]"],
+            &[
+                "https://a.example.com",
+                "http://8.8.8.8",
+                "https://[2001:db8::7]",
+            ],
             &["https://a.example.com:444"],
         ),
-        ("*:444", &["https://a.example.com:444"], &["https://a.example.com"]),
+        (
+            "*:444",
+            &["https://a.example.com:444"],
+            &["https://a.example.com"],
+        ),
     ] {
         for url in yes {
             assert!(pattern(text).matches(&origin(url)), "{text} and {url}");
@@ -166,7 +189,10 @@ fn the_most_specific_rule_wins() {
         assert_eq!(found.host, pattern(rule), "{url}");
     }
     assert_eq!(policy.rule_for(&origin("https://example.org:444")), None);
-    assert_eq!(EgressPolicy::default().rule_for(&origin("https://a.b")), None);
+    assert_eq!(
+        EgressPolicy::default().rule_for(&origin("https://a.b")),
+        None
+    );
 }
 
 #[test]
@@ -195,7 +221,9 @@ fn templates_take_secrets_in() {
     assert_eq!(fill("as it is"), Ok("as it is".to_owned()));
     let missing = fill("{other}").unwrap_err();
     assert_eq!(missing.to_string(), "the host has no secret \"other\"");
-    for text in ["", "a\nb", "ü", "{", "}", "{}", "{a b}", "{{a}}", "{a}}", "{a{b}}", "{a", "a}"] {
+    for text in [
+        "", "a\nb", "ü", "{", "}", "{}", "{a b}", "{{a}}", "{a}}", "{a{b}}", "{a", "a}",
+    ] {
         assert!(text.parse::<Template>().is_err(), "{text}");
     }
 }
@@ -204,7 +232,16 @@ fn templates_take_secrets_in() {
 fn headers_of_the_connection_cannot_be_added() {
     let header = |text: &str| text.parse::<InjectedHeader>();
     assert_eq!(header("X-Api-Key").unwrap().as_str(), "x-api-key");
-    for text in ["", "a b", "a:", "Host", "Proxy-Authorization", "Content-Length", "TE", "ü"] {
+    for text in [
+        "",
+        "a b",
+        "a:",
+        "Host",
+        "Proxy-Authorization",
+        "Content-Length",
+        "TE",
+        "ü",
+    ] {
         assert!(header(text).is_err(), "{text}");
     }
 }
@@ -218,9 +255,18 @@ fn rules_are_written_the_same_everywhere() {
     assert_eq!(short, super::tests::policy(&["a.example"]));
     for (wrong, problem) in [
         (r#"[{"host": "a", "injekt": {}}]"#, "unknown field"),
-        (r#"[{"host": "a"}, {"host": "A"}]"#, "there are two rules for a"),
-        (r#"[{"host": "a", "inject": {"host": "b"}}]"#, "belongs to the connection"),
-        (r#"[{"host": "a", "inject": {"b": "{"}}]"#, "must have braces only"),
+        (
+            r#"[{"host": "a"}, {"host": "A"}]"#,
+            "there are two rules for a",
+        ),
+        (
+            r#"[{"host": "a", "inject": {"host": "b"}}]"#,
+            "belongs to the connection",
+        ),
+        (
+            r#"[{"host": "a", "inject": {"b": "{"}}]"#,
+            "must have braces only",
+        ),
     ] {
         let error = serde_json::from_str::<EgressPolicy>(wrong).unwrap_err();
         assert!(error.to_string().contains(problem), "{wrong}: {error}");
@@ -232,13 +278,19 @@ fn there_are_limits() {
     let hosts: Vec<String> = (0..=MAX_RULES).map(|n| format!("h{n}.example")).collect();
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let many = policy(&hosts).rules;
-    assert_eq!(EgressPolicy::try_from(many), Err(InvalidEgress::TooManyRules));
+    assert_eq!(
+        EgressPolicy::try_from(many),
+        Err(InvalidEgress::TooManyRules)
+    );
     let mut rules = policy(&["a.example"]).rules;
     rules[0].inject = (0..=MAX_INJECTED)
         .map(|n| (format!("x-{n}").parse().unwrap(), "v".parse().unwrap()))
         .collect();
     let refused = EgressPolicy::try_from(rules);
-    assert_eq!(refused, Err(InvalidEgress::TooManyHeaders(pattern("a.example"))));
+    assert_eq!(
+        refused,
+        Err(InvalidEgress::TooManyHeaders(pattern("a.example")))
+    );
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! Which addresses are not on the public internet.
 //!
-//! A webhook is a request that a client makes the host send. Sent to one of these addresses it could
-//! reach what only the host can reach: its own loopback, the neighbours in its network, the metadata
-//! service of its cloud.
+//! Webhooks and workers' requests are requests that somebody else makes the host send. Sent to one of these
+//! addresses they could reach what only the host can reach: its own loopback, the neighbours in its
+//! network, the metadata service of its cloud.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
