@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use taskyard_storage::Storage;
 use taskyard_task::{
-    Agent, AgentName, Change, Commit, Digest, LimitChanges, Manifest, Partition, Plugin,
+    Agent, AgentName, Change, Commit, Digest, EgressPolicy, LimitChanges, Manifest, Partition,
+    Plugin,
 };
 use tokio::sync::watch;
 
@@ -42,6 +43,17 @@ pub struct DeployRequest {
     pub limits: LimitChanges,
     /// How many of its tasks may run at once; kept from the deployment before if absent.
     pub max_runs: Option<u32>,
+    /// The requests that its workers may make; kept from the deployment before if absent, or else none.
+    pub egress: Option<EgressPolicy>,
+}
+
+/// What to change about an agent without another component; what is absent stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AgentChanges {
+    /// The configuration that new tasks get, a JSON object as text.
+    pub config: Option<String>,
+    /// The requests that its workers may make from now on, in tasks of all ages.
+    pub egress: Option<EgressPolicy>,
 }
 
 /// What to do about tasks that hold an agent that is to be removed.
@@ -71,7 +83,7 @@ pub(crate) struct Agents {
     /// Take no new tasks, until they are gone.
     draining: Mutex<HashSet<AgentName>>,
     /// Deployments take turns.
-    turn: tokio::sync::Mutex<()>,
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Agents {
@@ -196,6 +208,10 @@ impl Broker {
                 .or_else(|| kept.and_then(|kept| kept.max_runs)),
             revision: kept.map_or(0, |kept| kept.revision) + 1,
             deployed_at: now,
+            egress: request
+                .egress
+                .or_else(|| kept.map(|kept| kept.egress.clone()))
+                .unwrap_or_default(),
             name,
         };
         self.commit_system(
@@ -217,6 +233,33 @@ impl Broker {
             map.insert(agent.name.clone(), agent.clone());
         });
         tracing::info!(agent = %agent.name, plugin = %agent.digest.short(), version = agent.manifest.version, "deployed");
+        Ok(agent)
+    }
+
+    /// Changes an agent and leaves its component as it is. Changes nothing, not even the revision, if all
+    /// is so already.
+    ///
+    /// # Errors
+    /// [`Error::AgentNotFound`].
+    pub async fn configure(&self, name: &AgentName, changes: AgentChanges) -> Result<Agent, Error> {
+        let _turn = self.shared.agents.turn.lock().await;
+        let before = self.agents().get(name).cloned();
+        let before = before.ok_or(Error::AgentNotFound)?;
+        let mut agent = before.clone();
+        agent.config = changes.config.unwrap_or(agent.config);
+        agent.egress = changes.egress.unwrap_or(agent.egress);
+        if agent == before {
+            return Ok(agent);
+        }
+        agent.revision += 1;
+        let put = Change::PutAgent {
+            agent: Box::new(agent.clone()),
+        };
+        self.commit_system(0, vec![put]).await?;
+        self.shared.agents.update(|map| {
+            map.insert(name.clone(), agent.clone());
+        });
+        tracing::info!(agent = %name, revision = agent.revision, "changed");
         Ok(agent)
     }
 

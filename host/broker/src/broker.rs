@@ -1,12 +1,14 @@
 //! The handle to the broker, what it is made of, and the one write path.
 
+use std::any::Any;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taskyard_clock::{Clock, IdSource};
 use taskyard_storage::{Durable, Numbered, OpenError, Reservation, Storage, WorkItem};
 use taskyard_task::decide::Rules;
-use taskyard_task::{Change, Decision, Event, Header, Input, Phase, TaskId, decide};
+use taskyard_task::{Change, Decision, Event, Header, Input, Phase, RemoteStage, TaskId, decide};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,11 +17,15 @@ use crate::agents::{Agents, Inspector};
 use crate::announcer::Announcer;
 use crate::config::Config;
 use crate::error::Error;
+use crate::letters::Mailbox;
 use crate::outbox::Outbox;
+use crate::probe::Prober;
 use crate::push::WebhookPolicy;
+use crate::remotes::Remotes;
 use crate::scheduler::Scheduler;
 use crate::send::IdempotencyLocks;
 use crate::slots::{Slot, Slots};
+use crate::state::StateOnTheWay;
 
 /// What a commit costs in the committer's queue when its size is not known yet.
 const SMALL_COMMIT_BYTES: usize = 1_024;
@@ -45,11 +51,17 @@ pub(crate) struct Shared {
     pub(crate) storage: Storage,
     pub(crate) slots: Arc<Slots>,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) remotes: Arc<Remotes>,
+    pub(crate) state: Arc<StateOnTheWay>,
     pub(crate) agents: Agents,
     pub(crate) announcer: Announcer,
     pub(crate) idempotency: IdempotencyLocks,
     pub(crate) inspector: OnceLock<Arc<dyn Inspector>>,
     pub(crate) webhooks: OnceLock<Arc<dyn WebhookPolicy>>,
+    pub(crate) prober: OnceLock<Arc<dyn Prober>>,
+    /// Parked tasks as decided, whether that is durable yet or not.
+    pub(crate) parked: AtomicU64,
     scheduler: Mutex<Scheduler>,
     /// Something may be ready for a run.
     pub(crate) runnable: Notify,
@@ -79,38 +91,46 @@ impl Broker {
         config: Config,
         sources: Sources,
     ) -> Result<Self, OpenError> {
-        let slots = Arc::new(Slots::new());
-        let outbox = Arc::new(Outbox::default());
-        let on_applied = publisher(Arc::clone(&slots), Arc::clone(&outbox));
-        let opened = Storage::open(storage, on_applied)?;
-        Self::with_storage(opened, slots, outbox, config, sources).map_err(|error| {
-            OpenError::Other {
-                folder: storage.folder.clone(),
-                reason: error.to_string(),
-            }
+        let listeners = Listeners::default();
+        let publisher = listeners.clone();
+        let opened = Storage::open(storage, move |group| publisher.publish(group))?;
+        Self::with_storage(opened, listeners, config, sources).map_err(|error| OpenError::Other {
+            folder: storage.folder.clone(),
+            reason: error.to_string(),
         })
     }
 
     pub(crate) fn with_storage(
         storage: Storage,
-        slots: Arc<Slots>,
-        outbox: Arc<Outbox>,
+        listeners: Listeners,
         config: Config,
         sources: Sources,
     ) -> Result<Self, Error> {
         let agents = Agents::load(&storage)?;
         let work = storage.work()?;
         let scheduler = recover(work.clone(), &config, &agents);
+        let Listeners {
+            slots,
+            outbox,
+            mailbox,
+            remotes,
+        } = listeners;
         outbox.recover(storage.lanes()?);
+        remotes.add(storage.remotes()?);
         let shared = Shared {
             sources,
             agents,
             slots,
             outbox,
+            mailbox,
+            remotes,
+            state: Arc::new(StateOnTheWay::new()),
             announcer: Announcer::default(),
             idempotency: IdempotencyLocks::default(),
             inspector: OnceLock::new(),
             webhooks: OnceLock::new(),
+            prober: OnceLock::new(),
+            parked: AtomicU64::new(storage.count_parked()?),
             scheduler: Mutex::new(scheduler),
             runnable: Notify::new(),
             run_over: Notify::new(),
@@ -123,12 +143,21 @@ impl Broker {
         let broker = Self {
             shared: Arc::new(shared),
         };
+        broker.show_parked();
         broker.announce_recovered(&work)?;
         broker.shared.background.spawn(broker.clone().run_timers());
         broker
             .shared
             .background
+            .spawn(broker.clone().run_state_sweep());
+        broker
+            .shared
+            .background
             .spawn(broker.clone().run_announcer());
+        broker
+            .shared
+            .background
+            .spawn(broker.clone().run_letters());
         Ok(broker)
     }
 
@@ -198,34 +227,46 @@ impl Broker {
         input: Input,
         check: impl FnOnce(&Header) -> Result<(), Error>,
     ) -> Result<(Changed, Option<Durable>), Error> {
+        self.change_now_with(slot, place, input, check, |_| Arc::clone(slot) as _)
+    }
+
+    /// Like [`Broker::change_now`]. `also` may add changes to what is decided, and gives what is to live
+    /// until all of that is applied; the slot must be among it.
+    pub(crate) fn change_now_with(
+        &self,
+        slot: &Slot,
+        place: Reservation<'_>,
+        input: Input,
+        check: impl FnOnce(&Header) -> Result<(), Error>,
+        also: impl FnOnce(&mut Decision) -> Arc<dyn Any + Send + Sync>,
+    ) -> Result<(Changed, Option<Durable>), Error> {
         let mut turn = slot.turn();
         let header = turn
             .header(&self.shared.storage)?
             .ok_or(Error::TaskNotFound)?;
         check(header)?;
         let now = self.shared.sources.clock.now();
-        let decision = decide(&self.rules(), now, header, input)?;
+        let mut decision = decide(&self.rules(), now, header, input)?;
         let changed = Changed::of(&decision);
         if decision.is_nothing() {
             return Ok((changed, None));
         }
         turn.decide(decision.header.clone());
         self.follow(&decision);
+        let keep = also(&mut decision);
         // IMPORTANT: within the turn, so that commits of a task queue in the order of its decisions.
-        let durable = place.submit(decision.into_commit(), Arc::clone(slot) as _);
+        let durable = place.submit(decision.into_commit(), keep);
         Ok((changed, Some(durable)))
     }
 
     /// What a decision means for the queues in memory.
     pub(crate) fn follow(&self, decision: &Decision) {
         let header = &decision.header;
-        let was_queued = decision
-            .before
-            .as_ref()
-            .is_some_and(|before| before.phase == Phase::Queued);
-        if header.phase == Phase::Queued && !was_queued {
+        let was = decision.before.as_ref().map(|before| before.phase);
+        if header.phase == Phase::Queued && was != Some(Phase::Queued) {
             self.enqueue(work_item(header));
         }
+        self.count_parked(was == Some(Phase::Parked), header.phase == Phase::Parked);
         for (_, entry) in decision.entries() {
             if let Event::Completed { .. }
             | Event::Failed { .. }
@@ -237,6 +278,21 @@ impl Broker {
                     .increment(1);
             }
         }
+    }
+
+    fn count_parked(&self, was: bool, is: bool) {
+        match (was, is) {
+            (false, true) => self.shared.parked.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.shared.parked.fetch_sub(1, Ordering::Relaxed),
+            (true, true) | (false, false) => return,
+        };
+        self.show_parked();
+    }
+
+    /// Shows how many tasks are parked in the metrics.
+    fn show_parked(&self) {
+        let parked = self.shared.parked.load(Ordering::Relaxed);
+        metrics::gauge!("taskyard_parked_tasks").set(parked as f64);
     }
 
     pub(crate) fn enqueue(&self, item: WorkItem) {
@@ -307,18 +363,28 @@ fn input_size(input: &Input) -> usize {
     content + SMALL_COMMIT_BYTES
 }
 
-/// Called by the committer: whatever is visible from now on wakes whoever waits for it.
-pub(crate) fn publisher(
+/// Who hears of commits. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Listeners {
     slots: Arc<Slots>,
     outbox: Arc<Outbox>,
-) -> impl Fn(&[Numbered]) + Send + 'static {
-    move |group| {
+    mailbox: Arc<Mailbox>,
+    remotes: Arc<Remotes>,
+}
+
+impl Listeners {
+    /// Called by the committer: whatever is visible from now on wakes whoever waits for it.
+    pub(crate) fn publish(&self, group: &[Numbered]) {
         let mut woken = HashSet::new();
         for change in group.iter().flat_map(|numbered| &numbered.commit.changes) {
             match change {
-                Change::Header { after, .. } if woken.insert(after.id) => slots.wake(after.id),
-                Change::Notify { task, config, .. } => outbox.add(*task, config),
-                Change::PutPushConfig { task, config } => outbox.add(*task, &config.id),
+                Change::Header { after, .. } if woken.insert(after.id) => self.slots.wake(after.id),
+                Change::Notify { task, config, .. } => self.outbox.add(*task, config),
+                Change::PutPushConfig { task, config } => self.outbox.add(*task, &config.id),
+                Change::Post { letter } => self.mailbox.post(*letter),
+                Change::PutRemote { child } if child.stage == RemoteStage::New || child.cancel => {
+                    self.remotes.add([child.id()]);
+                }
                 _ => {}
             }
         }

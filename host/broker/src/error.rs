@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use taskyard_storage::{Failed, ReadError};
-use taskyard_task::Refusal;
+use taskyard_task::{Digest, Refusal};
+
+use crate::probe::Probe;
 
 /// Why an operation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,17 @@ pub enum Error {
     /// Operator: no such plugin is loaded.
     #[error("plugin not found")]
     PluginNotFound,
+    /// Operator: no loaded plugin is meant, or more than one.
+    #[error("{}", which_plugin(named, found))]
+    WhichPlugin {
+        /// What the operator said.
+        named: String,
+        /// What it could mean.
+        found: Vec<Digest>,
+    },
+    /// Operator: the task cannot go on with the component.
+    #[error("the component cannot go on with the task: {0}")]
+    Incompatible(Box<Probe>),
     /// Client: the task does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -63,6 +76,17 @@ pub enum Error {
     /// Host: something is broken.
     #[error("{0}")]
     Internal(String),
+}
+
+fn which_plugin(named: &str, found: &[Digest]) -> String {
+    if found.is_empty() {
+        return format!(
+            "no loaded plugin is {named:?}; name one by its version or by the first digits of its digest, and load it first"
+        );
+    }
+    let found: Vec<_> = found.iter().map(|digest| digest.short()).collect();
+    let found = found.join(", ");
+    format!("more than one loaded plugin is {named:?}; say which by its digest: {found}")
 }
 
 impl From<Failed> for Error {

@@ -7,28 +7,40 @@
 mod agents;
 mod announcer;
 mod broker;
+mod children;
 mod config;
 mod error;
+mod letters;
 mod operations;
+mod operator;
 mod outbox;
+mod probe;
 mod push;
+mod remotes;
 mod run;
 mod scheduler;
 mod send;
 mod slots;
+mod state;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod timers;
 mod watch;
 
-pub use agents::{AgentStatus, DeployRequest, Drain, Inspector};
+pub use agents::{AgentChanges, AgentStatus, DeployRequest, Drain, Inspector};
 pub use broker::{Broker, Sources};
+pub use children::ChildBegun;
 pub use config::{Config, QueueLimits, TaskConfig};
 pub use error::Error;
 pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
+pub use operator::{
+    FlightPage, FlightQuery, LogPage, LoggedEntry, ParkedPage, ParkedTask, TaskInFlight, TaskStatus,
+};
 pub use outbox::Delivery;
+pub use probe::{Difference, Fit, Probe, Prober, Trial};
 pub use push::{PushRequest, WebhookPolicy};
+pub use remotes::RemoteWork;
 pub use run::Run;
 pub use send::{IdempotencyKey, SendRequest, Sent};
 pub use stats::{Stats, TenantStats};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskyard_storage::{ListQuery as StoredQuery, Position};
 use taskyard_task::{
-    AgentName, Header, Input, Seq, TaskId, TaskState, TaskView, Tenant, Timestamp,
+    AgentName, Header, Input, TaskId, TaskState, TaskView, Tenant, Timestamp,
 };
 
 use crate::broker::Broker;
@@ -193,11 +193,11 @@ impl Broker {
     }
 }
 
-fn page_token(position: Position) -> String {
+pub(crate) fn page_token(position: Position) -> String {
     format!("{:x}.{}", position.status_at.0, position.task)
 }
 
-fn read_page_token(token: &str) -> Result<Position, Error> {
+pub(crate) fn read_page_token(token: &str) -> Result<Position, Error> {
     let read = || {
         let (moment, task) = token.split_once('.')?;
         Some(Position {

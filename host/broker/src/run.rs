@@ -242,9 +242,7 @@ impl Run {
     /// What the task's agent may ask of whom, as of now.
     #[must_use]
     pub fn egress(&self) -> EgressPolicy {
-        let agents = self.broker.agents();
-        let agent = agents.get(&self.header.agent);
-        agent.map_or_else(EgressPolicy::default, |agent| agent.egress.clone())
+        self.broker.egress_of(&self.header.agent)
     }
 
     /// A key that nobody had before.

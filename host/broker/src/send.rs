@@ -6,7 +6,10 @@ use taskyard_storage::Reservation;
 use taskyard_task::commit::Remembered;
 use taskyard_task::decide::{NewTask, submit};
 use taskyard_task::entry::REPLAY_CONTRACT;
-use taskyard_task::{Agent, AgentName, Digest, Input, Message, Partition, Seq, Submission, TaskId};
+use taskyard_task::{
+    Agent, AgentName, Decision, Digest, Input, Message, Partition, Seq, Submission, TaskId, Tenant,
+    Timestamp,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::broker::{Broker, Changed};
@@ -14,6 +17,7 @@ use crate::error::Error;
 use crate::operations::Caller;
 use crate::push::PushRequest;
 use crate::scheduler::Full;
+use crate::slots::{Slot, Turn};
 
 /// The longest name of a conversation that a client may choose, in bytes.
 const MAX_CONTEXT_ID_BYTES: usize = 256;
@@ -144,7 +148,7 @@ impl Broker {
         remember: Option<(Digest, Digest)>,
     ) -> Result<Sent, Error> {
         let agent = self.shared.agents.open_for_new_tasks(&request.agent)?;
-        self.check_room(caller)?;
+        self.check_room(&caller.tenant)?;
         let partition = remember.map(|(key, _)| partition_of(key));
         let id = self.shared.sources.ids.task_id(partition);
         let announced = request.announce;
@@ -173,12 +177,6 @@ impl Broker {
     ) -> NewTask {
         let sources = &self.shared.sources;
         let context_id = request.context_id.unwrap_or_else(|| sources.ids.unique());
-        let lifetime_ms = self
-            .shared
-            .config
-            .task
-            .deadline_seconds
-            .saturating_mul(1_000);
         NewTask {
             id,
             submission: Submission {
@@ -198,7 +196,7 @@ impl Broker {
             },
             // On one host, partitions have had one owner for ever.
             epoch: 1,
-            deadline: sources.clock.now().plus_millis(lifetime_ms),
+            deadline: self.new_deadline(),
             announced: request.announce,
             push: request.push.map(|push| self.push_config_of(push)),
             remember,
@@ -209,13 +207,8 @@ impl Broker {
         let slot = self.shared.slots.get(new.id);
         let (changed, durable) = {
             let mut turn = slot.turn();
-            let decision = submit(self.shared.sources.clock.now(), new);
+            let decision = self.decide_new(self.shared.sources.clock.now(), new, &slot, &mut turn);
             let changed = Changed::of(&decision);
-            turn.decide(decision.header.clone());
-            if let Some((_, entry)) = decision.entries().next() {
-                slot.keep_beginning(entry);
-            }
-            self.follow(&decision);
             let durable = place.submit(decision.into_commit(), std::sync::Arc::clone(&slot) as _);
             (changed, durable)
         };
@@ -223,8 +216,33 @@ impl Broker {
         Ok(changed)
     }
 
-    fn check_room(&self, caller: &Caller) -> Result<(), Error> {
-        let full = match self.scheduler().room_for(&caller.tenant) {
+    /// Decides about a new task, which is to be handed over within the same turn.
+    pub(crate) fn decide_new(
+        &self,
+        now: Timestamp,
+        new: NewTask,
+        slot: &Slot,
+        turn: &mut Turn<'_>,
+    ) -> Decision {
+        let decision = submit(now, new);
+        turn.decide(decision.header.clone());
+        if let Some((_, entry)) = decision.entries().next() {
+            slot.keep_beginning(entry);
+        }
+        self.follow(&decision);
+        decision
+    }
+
+    /// When a task that is submitted now fails if it has not ended.
+    pub(crate) fn new_deadline(&self) -> Timestamp {
+        let seconds = self.shared.config.task.deadline_seconds;
+        let now = self.shared.sources.clock.now();
+        now.plus_millis(seconds.saturating_mul(1_000))
+    }
+
+    /// Whether there is room for one more task of `tenant`.
+    pub(crate) fn check_room(&self, tenant: &Tenant) -> Result<(), Error> {
+        let full = match self.scheduler().room_for(tenant) {
             Ok(()) => return Ok(()),
             Err(full) => full,
         };

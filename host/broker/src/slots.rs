@@ -41,13 +41,15 @@ pub(crate) struct Slot {
     decisions: watch::Sender<u64>,
 }
 
-impl Slots {
-    pub(crate) fn new() -> Self {
+impl Default for Slots {
+    fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
+}
 
+impl Slots {
     /// The slot of `task`, made if nobody holds it.
     pub(crate) fn get(&self, task: TaskId) -> Arc<Slot> {
         let mut shard = self.shard(task);

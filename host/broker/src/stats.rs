@@ -1,5 +1,7 @@
 //! What an operator sees at once: what is in line, what runs, and why something does not.
 
+use std::sync::atomic::Ordering;
+
 use serde::Serialize;
 
 use crate::broker::Broker;
@@ -14,6 +16,8 @@ pub struct Stats {
     pub queued: u32,
     /// Tasks that run.
     pub running: u32,
+    /// Tasks that stand still until an operator looks at them.
+    pub parked: u64,
     /// How long the task at the head of the oldest line waits, in milliseconds.
     pub oldest_queued_ms: u64,
     /// By tenant, those with the longest lines first.
@@ -53,6 +57,7 @@ impl Broker {
         Stats {
             queued: scheduler.queued(),
             running: scheduler.running(),
+            parked: self.shared.parked.load(Ordering::Relaxed),
             oldest_queued_ms: scheduler
                 .oldest()
                 .map_or(0, |oldest| now.millis_since(oldest)),

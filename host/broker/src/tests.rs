@@ -1,5 +1,8 @@
 //! Scenarios with a scripted worker: no WebAssembly, no network.
 
+mod children;
+mod state;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use taskyard_clock::{Clock, IdSource};
 use taskyard_task::content::Message;
 use taskyard_task::decide::Outcome;
 use taskyard_task::{
-    AgentName, ArtifactSpec, Event, InputKind, Manifest, Observation, Part, Seq, TaskState,
+    AgentName, ArtifactSpec, Entry, Event, InputKind, Manifest, Observation, Part, Seq, TaskState,
     Timestamp,
 };
 use tempfile::TempDir;
@@ -89,6 +92,7 @@ impl Yard {
             config: None,
             limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
+            egress: None,
         };
         self.broker.deploy(request).await.unwrap()
     }
@@ -397,12 +401,16 @@ async fn follow_ups_reach_the_run_in_order() {
     first.announce = true;
     let sent = yard.broker.send(&caller(""), first).await.unwrap();
     let run = yard.broker.lease().await.unwrap();
-    assert_eq!(run.message_after(Seq::ZERO).await.unwrap(), None);
+    assert_eq!(run.outside_after(Seq::ZERO).await.unwrap(), None);
     yard.answer(sent, "a").await;
     yard.answer(sent, "b").await;
-    let (seq, a) = run.message_after(Seq::ZERO).await.unwrap().unwrap();
-    let (_, b) = run.message_after(seq).await.unwrap().unwrap();
-    assert_eq!((a.id.as_str(), b.id.as_str()), ("a", "b"));
+    let (seq, a) = run.outside_after(Seq::ZERO).await.unwrap().unwrap();
+    let (_, b) = run.outside_after(seq).await.unwrap().unwrap();
+    let id = |entry: Entry| match entry.event {
+        Event::Received { message } => message.id,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((id(a), id(b)), ("a".to_owned(), "b".to_owned()));
 }
 
 #[tokio::test]
@@ -542,4 +550,32 @@ async fn tasks_in_flight_finish_on_the_component_that_they_began_with() {
 async fn agents_are_back_after_a_restart() {
     let yard = Yard::new(Config::default()).await.restart().await;
     assert_eq!(yard.broker.default_agent().unwrap().name, agent());
+}
+
+#[tokio::test]
+async fn an_agent_is_changed_without_another_component() {
+    let yard = Yard::new(Config::default()).await;
+    let rule = taskyard_task::EgressRule {
+        host: "api.example.com".parse().unwrap(),
+        inject: [("x-key".parse().unwrap(), "{key}".parse().unwrap())].into(),
+    };
+    let changes = AgentChanges {
+        config: Some(r#"{"k":1}"#.to_owned()),
+        egress: Some(vec![rule].try_into().unwrap()),
+    };
+    let name = agent();
+    let configure = |changes| yard.broker.configure(&name, changes);
+    let changed = configure(changes.clone()).await.unwrap();
+    assert_eq!((changed.revision, &changed.config), (2, &r#"{"k":1}"#.to_owned()));
+    // What is so already is no change, and what is not said stays.
+    for again in [changes, AgentChanges::default()] {
+        assert_eq!(configure(again).await.unwrap(), changed);
+    }
+    assert_eq!(yard.deploy("2.0.0").await.egress, changed.egress);
+
+    let nobody = "nobody".parse().unwrap();
+    let refused = yard.broker.configure(&nobody, AgentChanges::default()).await;
+    assert!(matches!(refused, Err(Error::AgentNotFound)));
+    let yard = yard.restart().await;
+    assert_eq!(yard.broker.agents()[&agent()].egress, changed.egress);
 }

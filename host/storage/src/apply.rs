@@ -3,11 +3,11 @@
 //! Deterministic: the same commits on the same tables make the same tables. Rows that follow from a
 //! header (work item, timer, index rows, counts) are derived here and nowhere else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rocksdb::{DB, WriteBatch};
 use serde::Serialize;
-use taskyard_task::{Change, Commit, Header};
+use taskyard_task::{Change, Commit, Digest, Header, Phase};
 
 use crate::key::{self, Scope};
 use crate::read::WorkItem;
@@ -31,7 +31,9 @@ pub(crate) enum ApplyError {
 /// Turns commits into rows. There is one, because it is the only writer.
 #[derive(Default)]
 pub(crate) struct Applier {
-    counts: HashMap<Vec<u8>, i64>,
+    pub(crate) counts: HashMap<Vec<u8>, i64>,
+    /// Keys of tasks' own state that are written in the batch that is being made.
+    pub(crate) fresh: BTreeSet<Vec<u8>>,
 }
 
 impl Applier {
@@ -41,8 +43,12 @@ impl Applier {
         batch: &mut WriteBatch,
         commit: &Commit,
     ) -> Result<(), ApplyError> {
-        if self.counts.len() > MAX_CACHED_COUNTS {
-            self.counts.clear();
+        // Not in the middle of a batch, whose own counts cannot be read yet.
+        if batch.is_empty() {
+            self.fresh.clear();
+            if self.counts.len() > MAX_CACHED_COUNTS {
+                self.counts.clear();
+            }
         }
         let mut rows = Rows { db, batch };
         for change in &commit.changes {
@@ -50,6 +56,13 @@ impl Applier {
                 Change::Header { before, after } => {
                     self.header(&mut rows, before.as_deref(), after)?;
                 }
+                Change::PutState {
+                    place,
+                    key,
+                    before,
+                    after,
+                } => self.put_state(&mut rows, (place, key), *before, after.as_ref())?,
+                Change::DropState { task } => self.drop_state(&mut rows, *task)?,
                 other => rows.simple(commit, other)?,
             }
         }
@@ -65,6 +78,8 @@ impl Applier {
         rows.put(Table::Header, &key::task(after.id), after)?;
         rows.work(before, after)?;
         rows.timer(before, after)?;
+        rows.parked(before, after)?;
+        rows.in_flight(before, after)?;
         self.index(rows, before, after)?;
         self.held(rows, before, after)
     }
@@ -105,23 +120,31 @@ impl Applier {
         before: Option<&Header>,
         after: &Header,
     ) -> Result<(), ApplyError> {
-        let held = |header: &Header| i64::from(!header.is_ended());
-        let by = held(after) - before.map_or(0, held);
-        if by != 0 {
-            self.count(rows, key::held(&after.agent, after.digest), by)?;
+        let (had, has) = (before.and_then(component), component(after));
+        if had == has {
+            return Ok(());
+        }
+        for (digest, by) in [(had, -1), (has, 1)] {
+            if let Some(digest) = digest {
+                self.count(rows, key::held(&after.agent, digest), by)?;
+            }
         }
         Ok(())
     }
 
     fn count(&mut self, rows: &mut Rows<'_>, key: Vec<u8>, by: i64) -> Result<(), ApplyError> {
-        let count = match self.counts.get(&key) {
-            Some(count) => *count,
-            None => rows.count(&key)?,
-        };
-        let count = count + by;
+        let count = self.current(rows, &key)? + by;
         rows.put_raw(Table::Count, &key, &count.to_be_bytes())?;
         self.counts.insert(key, count);
         Ok(())
+    }
+
+    /// A count as it will be once the batch is written.
+    pub(crate) fn current(&self, rows: &Rows<'_>, key: &[u8]) -> Result<i64, ApplyError> {
+        match self.counts.get(key) {
+            Some(count) => Ok(*count),
+            None => rows.count(key),
+        }
     }
 }
 
@@ -129,10 +152,15 @@ fn same_place(before: &Header, after: &Header) -> bool {
     before.state == after.state && before.status_at == after.status_at
 }
 
+/// The component that a task holds, until it ends.
+fn component(header: &Header) -> Option<Digest> {
+    (!header.is_ended()).then_some(header.digest)
+}
+
 /// Rows on their way into one batch.
-struct Rows<'a> {
-    db: &'a DB,
-    batch: &'a mut WriteBatch,
+pub(crate) struct Rows<'a> {
+    pub(crate) db: &'a DB,
+    pub(crate) batch: &'a mut WriteBatch,
 }
 
 impl<'a> Rows<'a> {
@@ -178,6 +206,12 @@ impl<'a> Rows<'a> {
                 &key::idempotency(commit.partition, *key),
                 submitted,
             ),
+            Change::Post { letter } => self.put(Table::Letter, &key::letter(letter), letter),
+            Change::Taken { letter } => self.delete(Table::Letter, &key::letter(letter)),
+            Change::PutRemote { child } => {
+                self.put(Table::Remote, &key::remote(child.id()), child)
+            }
+            Change::DeleteRemote { child } => self.delete(Table::Remote, &key::remote(*child)),
             Change::PutPlugin { plugin, component } => {
                 let key = key::digest(plugin.digest);
                 self.put_raw(Table::Component, &key, component)?;
@@ -189,7 +223,7 @@ impl<'a> Rows<'a> {
             }
             Change::PutAgent { agent } => self.put(Table::Agent, &key::agent(&agent.name), agent),
             Change::DeleteAgent { name } => self.delete(Table::Agent, &key::agent(name)),
-            Change::Header { .. } => Ok(()),
+            Change::Header { .. } | Change::PutState { .. } | Change::DropState { .. } => Ok(()),
         }
     }
 
@@ -226,6 +260,39 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The entry that parks a task is the last one of the decision that does.
+    fn parked(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
+        let since = |header: &Header| (header.phase == Phase::Parked).then_some(header.status_at);
+        let (had, has) = (before.and_then(since), since(after));
+        if had == has {
+            return Ok(());
+        }
+        if let Some(since) = had {
+            self.delete(Table::Parked, &key::parked(since, after.id))?;
+        }
+        match has {
+            Some(since) => {
+                let entry = after.last.0.to_be_bytes();
+                self.put_raw(Table::Parked, &key::parked(since, after.id), &entry)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn in_flight(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
+        let (had, has) = (before.and_then(component), component(after));
+        if had == has {
+            return Ok(());
+        }
+        if let Some(digest) = had {
+            self.delete(Table::InFlight, &key::in_flight(digest, after.id))?;
+        }
+        match has {
+            Some(digest) => self.put_raw(Table::InFlight, &key::in_flight(digest, after.id), &[]),
+            None => Ok(()),
+        }
+    }
+
     fn count(&self, key: &[u8]) -> Result<i64, ApplyError> {
         let stored = self.db.get_pinned_cf(self.table(Table::Count)?, key)?;
         let count =
@@ -233,23 +300,23 @@ impl<'a> Rows<'a> {
         Ok(count.unwrap_or_default())
     }
 
-    fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: &T) -> Result<(), ApplyError> {
+    pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: &T) -> Result<(), ApplyError> {
         self.put_raw(table, key, &record::encode(value)?)
     }
 
-    fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), ApplyError> {
+    pub(crate) fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), ApplyError> {
         let table = self.table(table)?;
         self.batch.put_cf(table, key, value);
         Ok(())
     }
 
-    fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), ApplyError> {
+    pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), ApplyError> {
         let table = self.table(table)?;
         self.batch.delete_cf(table, key);
         Ok(())
     }
 
-    fn delete_prefix(&mut self, table: Table, prefix: Vec<u8>) -> Result<(), ApplyError> {
+    pub(crate) fn delete_prefix(&mut self, table: Table, prefix: Vec<u8>) -> Result<(), ApplyError> {
         let mut end = prefix.clone();
         end.extend_from_slice(&[u8::MAX; 9]);
         let table = self.table(table)?;
@@ -257,7 +324,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn table(&self, table: Table) -> Result<&'a rocksdb::ColumnFamily, ApplyError> {
+    pub(crate) fn table(&self, table: Table) -> Result<&'a rocksdb::ColumnFamily, ApplyError> {
         self.db
             .cf_handle(table.name())
             .ok_or(ApplyError::NoTable(table.name()))

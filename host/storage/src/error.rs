@@ -21,6 +21,19 @@ pub enum OpenError {
         /// The newest that this version knows.
         known: u32,
     },
+    /// The folder was written by a host that is too old.
+    #[error(
+        "the data folder {folder} has format {found}, and this version of taskyard knows formats from {known} on; \
+         let the older version finish its tasks, and begin with an empty folder"
+    )]
+    OlderFormat {
+        /// The folder.
+        folder: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The oldest that this version knows.
+        known: u32,
+    },
     /// The disk or the database says no.
     #[error("cannot open the data folder {folder}: {reason}")]
     Other {

@@ -2,7 +2,7 @@
 //! lists are inverted so that the newest come first, text that something follows ends with a zero.
 
 use taskyard_task::{
-    AgentName, Digest, Header, Partition, Seq, TaskId, TaskState, Tenant, Timestamp,
+    AgentName, Digest, Header, Letter, News, Partition, RemoteId, Seq, StatePlace, TaskId, TaskState, Tenant, Timestamp,
 };
 
 /// One ordered queue of notifications: those about one task to one configuration.
@@ -115,6 +115,26 @@ pub(crate) fn read_timer(key: &[u8]) -> Option<(u8, Timestamp, TaskId)> {
     Some((*partition, Timestamp(reader.number()?), reader.task()?))
 }
 
+/// Not by partition: operators look at all parked tasks of the host, the oldest first.
+pub(crate) fn parked(since: Timestamp, task: TaskId) -> Vec<u8> {
+    Writer::new().number(since.0).task(task).done()
+}
+
+pub(crate) fn read_parked(key: &[u8]) -> Option<(Timestamp, TaskId)> {
+    let mut reader = Reader(key);
+    Some((Timestamp(reader.number()?), reader.task()?))
+}
+
+pub(crate) fn in_flight(digest: Digest, task: TaskId) -> Vec<u8> {
+    Writer::new().bytes(&digest.to_bytes()).task(task).done()
+}
+
+pub(crate) fn read_in_flight(key: &[u8]) -> Option<TaskId> {
+    let mut reader = Reader(key);
+    reader.skip(32)?;
+    reader.task()
+}
+
 /// All that belongs to a lane: its delivery state, and where its outbox rows begin.
 pub(crate) fn lane(task: TaskId, config: &str) -> Vec<u8> {
     let partition = task.partition().number();
@@ -149,6 +169,37 @@ pub(crate) fn idempotency(partition: Partition, key: Digest) -> Vec<u8> {
         .byte(partition.number())
         .bytes(&key.to_bytes())
         .done()
+}
+
+/// A letter lies with the task that it goes to.
+pub(crate) fn letter(letter: &Letter) -> Vec<u8> {
+    let (news, since) = match letter.news {
+        News::ChildEnded => (0, Seq::ZERO),
+        News::Cancel => (1, Seq::ZERO),
+        News::CancelRemote { since } => (2, since),
+    };
+    Writer::new()
+        .byte(letter.to.partition().number())
+        .task(letter.to)
+        .task(letter.from)
+        .number(letter.ticket.0)
+        .byte(news)
+        .number(since.0)
+        .done()
+}
+
+pub(crate) fn remote(child: RemoteId) -> Vec<u8> {
+    let partition = child.parent.partition().number();
+    let writer = Writer::new().byte(partition).task(child.parent);
+    writer.number(child.since.0).done()
+}
+
+pub(crate) fn read_remote(key: &[u8]) -> Option<RemoteId> {
+    let mut reader = Reader(key);
+    reader.skip(1)?;
+    let parent = reader.task()?;
+    let since = Seq(reader.number()?);
+    Some(RemoteId { parent, since })
 }
 
 pub(crate) fn digest(digest: Digest) -> Vec<u8> {
@@ -234,6 +285,50 @@ pub(crate) fn held(agent: &AgentName, digest: Digest) -> Vec<u8> {
     key
 }
 
+/// What all keys of one place of state begin with.
+pub(crate) fn place(place: &StatePlace) -> Vec<u8> {
+    match place {
+        StatePlace::Task(task) => Writer::new().byte(b't').task(*task),
+        // As in lists: a conversation's name is the client's.
+        StatePlace::Context(tenant, context) => Writer::new()
+            .byte(b'c')
+            .text(tenant.as_str())
+            .bytes(&Digest::of(context.as_bytes()).to_bytes()),
+        StatePlace::Plugin(tenant, agent) => Writer::new()
+            .byte(b'p')
+            .text(tenant.as_str())
+            .text(agent.as_str()),
+        StatePlace::Tenant(tenant) => Writer::new().byte(b'n').text(tenant.as_str()),
+    }
+    .done()
+}
+
+/// A key of state. The worker's own key comes last and needs no end, so keys are in its order.
+pub(crate) fn state(at: &StatePlace, key: &str) -> Vec<u8> {
+    let mut row = place(at);
+    row.extend_from_slice(key.as_bytes());
+    row
+}
+
+/// Takes the worker's own key from behind `place`, which has this many bytes.
+pub(crate) fn read_state(row: &[u8], place: usize) -> Option<&str> {
+    std::str::from_utf8(row.get(place..)?).ok()
+}
+
+pub(crate) fn state_expiry(moment: Timestamp, at: &StatePlace, key: &str) -> Vec<u8> {
+    let row = state(at, key);
+    Writer::new().number(moment.0).bytes(&row).done()
+}
+
+pub(crate) fn read_state_expiry(row: &[u8]) -> Option<Timestamp> {
+    Reader(row).number().map(Timestamp)
+}
+
+/// Where the keys of a place are counted. As with [`HELD`], no tenant begins with this byte.
+pub(crate) fn state_count(at: &StatePlace) -> Vec<u8> {
+    Writer::new().byte(0xfe).bytes(&place(at)).done()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -242,6 +337,34 @@ mod tests {
 
     fn task_id(bytes: [u8; 16]) -> TaskId {
         TaskId::from_bytes(bytes)
+    }
+
+    /// Few tasks and numbers, so that equal letters come up.
+    fn letters() -> impl Strategy<Value = Letter> {
+        let task = || (0..2_u8).prop_map(|byte| task_id([byte; 16]));
+        let news = prop_oneof![
+            Just(News::ChildEnded),
+            Just(News::Cancel),
+            (0..2_u64).prop_map(|since| News::CancelRemote { since: Seq(since) }),
+        ];
+        (task(), task(), 0..2_u64, news).prop_map(|(to, from, ticket, news)| Letter {
+            to,
+            from,
+            ticket: taskyard_task::Ticket(ticket),
+            news,
+        })
+    }
+
+    /// Names that are the beginning of each other, and contexts that no rule binds.
+    fn places() -> impl Strategy<Value = StatePlace> {
+        let tenant = || "(acme|ac|a|)".prop_map(|name| name.parse::<Tenant>().unwrap());
+        let agent = || "(echo|ech|e)".prop_map(|name| name.parse::<AgentName>().unwrap());
+        prop_oneof![
+            (0..3u8).prop_map(|byte| StatePlace::Task(task_id([byte; 16]))),
+            (tenant(), "[ab\0]{0,2}").prop_map(|(tenant, name)| StatePlace::Context(tenant, name)),
+            (tenant(), agent()).prop_map(|(tenant, agent)| StatePlace::Plugin(tenant, agent)),
+            tenant().prop_map(StatePlace::Tenant),
+        ]
     }
 
     proptest! {
@@ -267,6 +390,21 @@ mod tests {
         }
 
         #[test]
+        fn parked_tasks_are_ordered_by_moment(a: u64, b: u64, x: [u8; 16], y: [u8; 16]) {
+            let (first, second) = (parked(Timestamp(a), task_id(x)), parked(Timestamp(b), task_id(y)));
+            prop_assert_eq!(first.cmp(&second), (a, x).cmp(&(b, y)));
+            prop_assert_eq!(read_parked(&first), Some((Timestamp(a), task_id(x))));
+        }
+
+        #[test]
+        fn tasks_are_found_by_their_component(x: [u8; 32], y: [u8; 16]) {
+            let (component, task) = (Digest::from_bytes(x), task_id(y));
+            let key = in_flight(component, task);
+            prop_assert!(key.starts_with(&digest(component)));
+            prop_assert_eq!(read_in_flight(&key), Some(task));
+        }
+
+        #[test]
         fn outbox_rows_are_ordered_within_their_lane(a: u64, b: u64, x: [u8; 16], config in "[a-z0-9-]{1,20}") {
             let task = task_id(x);
             let key = outbox(task, &config, Seq(a));
@@ -276,9 +414,49 @@ mod tests {
         }
 
         #[test]
+        fn state_is_ordered_by_place_and_then_by_key(
+            x in places(), y in places(), a in "[^\0]{1,8}", b in "[^\0]{1,8}"
+        ) {
+            let (first, second) = (state(&x, &a), state(&y, &b));
+            if x == y {
+                prop_assert_eq!(first.cmp(&second), a.cmp(&b));
+            } else {
+                // All of one place is before all of the other.
+                prop_assert_eq!(first.cmp(&second), place(&x).cmp(&place(&y)));
+                prop_assert!(!first.starts_with(&place(&y)));
+            }
+            prop_assert_eq!(read_state(&first, place(&x).len()), Some(a.as_str()));
+        }
+
+        #[test]
+        fn expiry_is_ordered_by_moment(m: u64, n: u64, x in places(), a in "[^\0]{1,8}") {
+            let (first, second) = (
+                state_expiry(Timestamp(m), &x, &a),
+                state_expiry(Timestamp(n), &x, &a),
+            );
+            prop_assert_eq!(first.cmp(&second), m.cmp(&n));
+            prop_assert_eq!(read_state_expiry(&first), Some(Timestamp(m)));
+        }
+
+        #[test]
+        fn letters_that_differ_in_anything_have_keys_of_their_own(
+            a in letters(), b in letters(),
+        ) {
+            prop_assert_eq!(letter(&a) == letter(&b), a == b);
+        }
+
+        #[test]
+        fn children_elsewhere_are_named_by_their_keys(x: [u8; 16], since: u64) {
+            let child = RemoteId { parent: task_id(x), since: Seq(since) };
+            prop_assert_eq!(read_remote(&remote(child)), Some(child));
+        }
+
+        #[test]
         fn garbage_is_no_key(bytes: Vec<u8>) {
+            let _ = (read_remote(&bytes), read_parked(&bytes), read_in_flight(&bytes));
             // Whatever comes out, nothing panics.
             let _ = (read_timer(&bytes), read_lane(&bytes), read_outbox_seq(&bytes), read_index_suffix(&bytes));
+            let _ = (read_state(&bytes, 3), read_state_expiry(&bytes));
         }
     }
 }

@@ -4,14 +4,17 @@
 //! disk. This room knows what is written where. It does not know why.
 
 mod apply;
+mod apply_state;
 mod commit_log;
 mod committer;
 mod error;
 mod key;
 mod list;
 mod open;
+mod operator;
 mod read;
 mod record;
+mod state;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,4 +25,6 @@ pub use error::OpenError;
 pub use key::Lane;
 pub use list::{ListPage, ListQuery, Position};
 pub use open::{Config, Storage};
+pub use operator::ParkedRow;
 pub use read::{ReadError, WorkItem};
+pub use state::{Expired, StateKeys};

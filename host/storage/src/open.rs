@@ -13,8 +13,10 @@ use crate::error::OpenError;
 use crate::key;
 use crate::table::Table;
 
-/// The format that this version writes; it reads this and older ones.
-const FORMAT: u32 = 1;
+/// The format that this version writes; it reads this one.
+const FORMAT: u32 = 2;
+/// The oldest format that it reads. Format 1 was that of versions before 0.2, whose workers no longer link.
+const OLDEST_FORMAT: u32 = 2;
 
 /// Memory for blocks that were read lately; the rest is left to the operating system's cache.
 const BLOCK_CACHE_BYTES: usize = 8 << 20;
@@ -170,6 +172,11 @@ fn check_format(db: &DB, folder: &Path) -> Result<(), OpenError> {
             db.put_cf_opt(meta, key::FORMAT, FORMAT.to_be_bytes(), &write)
                 .map_err(|error| other(error.to_string()))
         }
+        Some(Ok(found)) if found < OLDEST_FORMAT => Err(OpenError::OlderFormat {
+            folder: folder.to_owned(),
+            found,
+            known: OLDEST_FORMAT,
+        }),
         Some(Ok(found)) if found <= FORMAT => Ok(()),
         Some(Ok(found)) => Err(OpenError::NewerFormat {
             folder: folder.to_owned(),

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use rocksdb::{ColumnFamily, DBRawIterator, Direction, IteratorMode, ReadOptions};
+use rocksdb::{ColumnFamily, DBPinnableSlice, DBRawIterator, Direction, IteratorMode, ReadOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use taskyard_task::commit::{DeliveryState, Remembered};
 use taskyard_task::{
-    Agent, AgentName, Digest, Entry, Header, Partition, Plugin, PushConfig, Seq, TaskId, TaskView,
-    Tenant, Timestamp,
+    Agent, AgentName, Digest, Entry, Header, Letter, Partition, Plugin, PushConfig, RemoteChild, RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
 };
 
 use crate::key::{self, Lane};
@@ -204,6 +203,56 @@ impl Storage {
         Ok(states)
     }
 
+    /// At most `most` letters that were not delivered, in any fixed order, behind `after`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn letters(&self, after: Option<&Letter>, most: usize) -> Result<Vec<Letter>, ReadError> {
+        let after = after.map(key::letter);
+        let start = after.clone().unwrap_or_default();
+        let mut letters = Vec::new();
+        let mut rows = self.rows(Table::Letter, &start, &[])?;
+        while letters.len() < most
+            && let Some((key, value)) = rows.next()?
+        {
+            if after.as_deref() != Some(key) {
+                letters.push(decode(Table::Letter, value)?);
+            }
+        }
+        Ok(letters)
+    }
+
+    /// Whether a letter is still to be delivered.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn is_posted(&self, letter: &Letter) -> Result<bool, ReadError> {
+        let found: Option<Letter> = self.get(Table::Letter, &key::letter(letter))?;
+        Ok(found.is_some())
+    }
+
+    /// All children on other hosts that are not over. Read once, at start.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn remotes(&self) -> Result<Vec<RemoteId>, ReadError> {
+        let mut children = Vec::new();
+        let mut rows = self.rows(Table::Remote, &[], &[])?;
+        while let Some((key, _)) = rows.next()? {
+            let child = key::read_remote(key);
+            children.push(child.ok_or_else(|| damaged(Table::Remote, "its key is too short"))?);
+        }
+        Ok(children)
+    }
+
+    /// One child on another host, unless it is over.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn remote(&self, child: RemoteId) -> Result<Option<RemoteChild>, ReadError> {
+        self.get(Table::Remote, &key::remote(child))
+    }
+
     /// All deployed agents.
     ///
     /// # Errors
@@ -281,9 +330,21 @@ impl Storage {
         rows.map(|row| decode(table, &row?.1)).collect()
     }
 
-    fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, ReadError> {
-        let stored = self.db.get_pinned_cf(self.table(table)?, key)?;
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, ReadError> {
+        let stored = self.row(table, key)?;
         stored.map(|bytes| decode(table, &bytes)).transpose()
+    }
+
+    pub(crate) fn row(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<DBPinnableSlice<'_>>, ReadError> {
+        Ok(self.db.get_pinned_cf(self.table(table)?, key)?)
     }
 
     /// The rows from `start` on whose keys begin with `prefix`.
@@ -313,7 +374,7 @@ impl Storage {
 }
 
 /// The smallest key that is larger than all keys with `prefix`; `None` if there is none.
-fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let kept = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
     let mut end = prefix.get(..=kept)?.to_vec();
     if let Some(last) = end.last_mut() {
@@ -357,11 +418,11 @@ fn read_count(bytes: &[u8]) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, ReadError> {
+pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, ReadError> {
     record::decode(bytes).map_err(|error: RecordError| damaged(table, &error.to_string()))
 }
 
-fn damaged(table: Table, reason: &str) -> ReadError {
+pub(crate) fn damaged(table: Table, reason: &str) -> ReadError {
     ReadError::Record {
         table: table.name(),
         reason: reason.to_owned(),

@@ -19,6 +19,10 @@ pub(crate) enum Table {
     Work,
     /// Partition, moment, task -> nothing.
     Timer,
+    /// Moment, task that is parked since then -> the entry that says why.
+    Parked,
+    /// Digest, unfinished task that it runs -> nothing.
+    InFlight,
     /// Partition, task, configuration, number -> nothing.
     Outbox,
     /// Partition, task, configuration -> how deliveries go.
@@ -27,6 +31,14 @@ pub(crate) enum Table {
     PushConfig,
     /// Partition, digest of an idempotency key -> what it stands for.
     Idempotency,
+    /// Place, key -> what a worker stored there.
+    State,
+    /// Moment, place, key -> the place and the key, which are gone from then on.
+    StateExpiry,
+    /// Partition, recipient, sender, ticket, news -> letter.
+    Letter,
+    /// Partition, parent, number -> child on another host.
+    Remote,
     /// Digest -> plugin.
     Plugin,
     /// Digest -> component.
@@ -36,7 +48,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Meta,
         Self::Log,
         Self::Header,
@@ -45,10 +57,16 @@ impl Table {
         Self::Count,
         Self::Work,
         Self::Timer,
+        Self::Parked,
+        Self::InFlight,
         Self::Outbox,
         Self::Delivery,
         Self::PushConfig,
         Self::Idempotency,
+        Self::State,
+        Self::StateExpiry,
+        Self::Letter,
+        Self::Remote,
         Self::Plugin,
         Self::Component,
         Self::Agent,
@@ -64,10 +82,16 @@ impl Table {
             Self::Count => "count",
             Self::Work => "work",
             Self::Timer => "timer",
+            Self::Parked => "parked",
+            Self::InFlight => "in-flight",
             Self::Outbox => "outbox",
             Self::Delivery => "delivery",
             Self::PushConfig => "push-config",
             Self::Idempotency => "idempotency",
+            Self::State => "state",
+            Self::StateExpiry => "state-expiry",
+            Self::Letter => "letter",
+            Self::Remote => "remote",
             Self::Plugin => "plugin",
             Self::Component => "component",
             Self::Agent => "agent",

@@ -1,5 +1,8 @@
 //! The tables as a whole: what survives, what is refused, what happens when the disk does not answer.
 
+mod operator;
+mod state;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -48,6 +51,8 @@ fn new_task(number: u8) -> Commit {
             metadata: None,
             contract: 1,
             seed: [1; 32],
+            parent: None,
+            lineage: Vec::new(),
         },
         epoch: 1,
         deadline: Timestamp(u64::MAX),
@@ -142,21 +147,25 @@ fn a_second_process_is_told_that_the_folder_is_in_use() {
     assert!(matches!(second, Err(OpenError::InUse(_))), "{second:?}");
 }
 
-#[test]
-fn a_newer_format_is_refused() {
+/// What is said about a folder of another format.
+fn reopened_with_format(format: u32) -> OpenError {
     let folder = TempDir::new().unwrap();
     let storage = Storage::open(&config(&folder), |_| {}).unwrap();
     let meta = storage.db.cf_handle(Table::Meta.name()).unwrap();
     storage
         .db
-        .put_cf(meta, key::FORMAT, 99u32.to_be_bytes())
+        .put_cf(meta, key::FORMAT, format.to_be_bytes())
         .unwrap();
     drop(storage);
-    let reopened = Storage::open(&config(&folder), |_| {});
-    assert!(
-        matches!(reopened, Err(OpenError::NewerFormat { found: 99, .. })),
-        "{reopened:?}"
-    );
+    Storage::open(&config(&folder), |_| {}).unwrap_err()
+}
+
+#[test]
+fn formats_that_are_too_new_or_too_old_are_refused() {
+    let newer = reopened_with_format(99);
+    assert!(matches!(newer, OpenError::NewerFormat { found: 99, .. }));
+    let older = reopened_with_format(1);
+    assert!(matches!(older, OpenError::OlderFormat { found: 1, .. }));
 }
 
 #[test]

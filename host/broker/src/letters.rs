@@ -1,0 +1,198 @@
+//! Letters between tasks: committed with the change that caused them, delivered afterwards, once.
+//!
+//! A delivery is one more change of the recipient, and takes the letter in the same commit. Delivering
+//! twice does nothing the second time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use taskyard_storage::{ReadError, Storage};
+use taskyard_task::{Change, ChildEnd, Commit, Input, Letter, News};
+use tokio::sync::Notify;
+
+use crate::broker::Broker;
+use crate::error::Error;
+
+/// Letters that are kept in memory; further ones are read from the disk once these are under way.
+const MAX_KEPT: usize = 16_384;
+/// Letters that are read from the disk at once.
+const PAGE: usize = 1_024;
+/// Letters that are delivered at once. Each waits for the disk, and may carry all results of a child.
+const AT_ONCE: usize = 32;
+/// How long to wait after a delivery that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The letters that are to be delivered.
+pub(crate) struct Mailbox {
+    waiting: Mutex<Waiting>,
+    added: Notify,
+}
+
+struct Waiting {
+    letters: VecDeque<Letter>,
+    unread: Unread,
+}
+
+/// What may be on the disk and not in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    Nothing,
+    All,
+    Behind(Letter),
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        let waiting = Waiting {
+            letters: VecDeque::new(),
+            // What was posted before the start.
+            unread: Unread::All,
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            added: Notify::new(),
+        }
+    }
+}
+
+impl Mailbox {
+    /// A letter is durable.
+    pub(crate) fn post(&self, letter: Letter) {
+        let mut waiting = self.waiting();
+        if waiting.letters.len() < MAX_KEPT {
+            waiting.letters.push_back(letter);
+        } else {
+            waiting.unread = Unread::All;
+        }
+        self.added.notify_one();
+    }
+
+    /// The next letter, from the disk if there is none in memory. It may have been given before.
+    fn next(&self, storage: &Storage) -> Result<Option<Letter>, ReadError> {
+        let letter = self.waiting().letters.pop_front();
+        if letter.is_some() {
+            return Ok(letter);
+        }
+        self.read_on(storage)?;
+        Ok(self.waiting().letters.pop_front())
+    }
+
+    fn read_on(&self, storage: &Storage) -> Result<(), ReadError> {
+        let unread = std::mem::replace(&mut self.waiting().unread, Unread::Nothing);
+        let page = match &unread {
+            Unread::Nothing => return Ok(()),
+            Unread::All => storage.letters(None, PAGE),
+            Unread::Behind(last) => storage.letters(Some(last), PAGE),
+        };
+        let mut waiting = self.waiting();
+        let page = page.inspect_err(|_| waiting.unread = Unread::All)?;
+        if let Some(last) = page.last()
+            && page.len() == PAGE
+            && waiting.unread == Unread::Nothing
+        {
+            waiting.unread = Unread::Behind(*last);
+        }
+        waiting.letters.extend(page);
+        Ok(())
+    }
+
+    fn read_again(&self) {
+        self.waiting().unread = Unread::All;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Broker {
+    pub(crate) async fn run_letters(self) {
+        tokio::select! {
+            () = self.deliver_letters() => {}
+            () = self.shared.closing.cancelled() => {}
+            () = self.shared.failed.cancelled() => {}
+        }
+    }
+
+    async fn deliver_letters(&self) {
+        let mailbox = &self.shared.mailbox;
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < AT_ONCE {
+                match mailbox.next(&self.shared.storage) {
+                    Ok(Some(letter)) => under_way.push(self.deliver_or_retry(letter)),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::error!(%error, "cannot read the letters between tasks");
+                        tokio::time::sleep(PAUSE).await;
+                        break;
+                    }
+                }
+            }
+            tokio::select! {
+                Some(()) = under_way.next() => {}
+                () = mailbox.added.notified() => {}
+            }
+        }
+    }
+
+    async fn deliver_or_retry(&self, letter: Letter) {
+        if let Err(error) = self.deliver(letter).await {
+            tracing::error!(from = %letter.from, to = %letter.to, news = ?letter.news, %error, "cannot deliver a letter between tasks");
+            tokio::time::sleep(PAUSE).await;
+            self.shared.mailbox.read_again();
+        }
+    }
+
+    async fn deliver(&self, letter: Letter) -> Result<(), Error> {
+        match letter.news {
+            News::ChildEnded => {
+                let end = self.child_end(&letter)?;
+                self.hand_over(letter, end.map(Box::new)).await
+            }
+            News::Cancel => self.hand_over(letter, None).await,
+            News::CancelRemote { since } => self.cancel_remote(letter, since).await,
+        }
+    }
+
+    async fn hand_over(&self, letter: Letter, end: Option<Box<ChildEnd>>) -> Result<(), Error> {
+        let input = Input::Letter { letter, end };
+        match self.change(letter.to, input, |_| Ok(())).await {
+            Ok(_) => Ok(()),
+            Err(Error::TaskNotFound) => self.take(letter).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How a child ended; nothing if its parent does not care any more.
+    fn child_end(&self, letter: &Letter) -> Result<Option<ChildEnd>, Error> {
+        let storage = &self.shared.storage;
+        let Some(parent) = storage.header(letter.to)? else {
+            return Ok(None);
+        };
+        let mut children = parent.children.iter();
+        if !children.any(|child| child.task == Some(letter.from)) {
+            return Ok(None);
+        }
+        let end = match storage.header(letter.from)? {
+            Some(child) => {
+                let view = self.snapshot_of(child)?.view;
+                ChildEnd::of(view, self.message_bytes(&parent.agent))
+            }
+            None => ChildEnd::failed("the child's task is gone"),
+        };
+        Ok(Some(end))
+    }
+
+    /// Nobody is there who could read it.
+    async fn take(&self, letter: Letter) -> Result<(), Error> {
+        let place = self.shared.storage.reserve(0).await?;
+        let taken = Change::Taken { letter };
+        let commit = Commit::new(letter.to.partition(), 1, vec![taken]);
+        place.submit(commit, Arc::new(())).await?;
+        Ok(())
+    }
+}

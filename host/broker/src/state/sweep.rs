@@ -1,0 +1,108 @@
+//! Removes state whose time is over. Nobody sees it any more; this makes room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskyard_storage::{Durable, Expired, Reservation};
+use taskyard_task::{Change, Commit, Partition, StatePlace};
+
+use crate::broker::Broker;
+use crate::error::Error;
+
+/// How often; until then, expired keys count against the limit of their place.
+const PERIOD: Duration = Duration::from_secs(60);
+/// Keys that are looked up at once.
+const MOST: usize = 256;
+
+impl Broker {
+    pub(crate) async fn run_state_sweep(self) {
+        loop {
+            tokio::select! {
+                () = self.shared.closing.cancelled() => return,
+                () = tokio::time::sleep(PERIOD) => {}
+            }
+            match self.sweep_state().await {
+                Ok(_) => {}
+                Err(Error::Unavailable(_)) => return,
+                Err(error) => tracing::error!(%error, "cannot remove expired state"),
+            }
+        }
+    }
+
+    /// Removes what has expired by now; tells how many keys that were.
+    pub(crate) async fn sweep_state(&self) -> Result<usize, Error> {
+        let now = self.shared.sources.clock.now();
+        let mut removed = 0;
+        loop {
+            let expired = self.shared.storage.expired_state(now, MOST)?;
+            let here = self.remove_expired(&expired).await?;
+            removed += here;
+            // Where nothing could be removed, somebody else is about to.
+            if expired.len() < MOST || here == 0 || self.shared.closing.is_cancelled() {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn remove_expired(&self, expired: &[Expired]) -> Result<usize, Error> {
+        let (mut removed, mut last) = (0, None);
+        for key in expired {
+            let reserved = self.shared.storage.reserve(0).await?;
+            if let Some(durable) = self.remove_if_expired(key, reserved)? {
+                removed += 1;
+                last = Some(durable);
+            }
+        }
+        // Commits queue in order, so the last one stands for all. The next look must not find them again.
+        if let Some(durable) = last {
+            durable.await?;
+        }
+        Ok(removed)
+    }
+
+    fn remove_if_expired(
+        &self,
+        expired: &Expired,
+        reserved: Reservation<'_>,
+    ) -> Result<Option<Durable>, Error> {
+        let Expired { moment, place, key } = expired;
+        let storage = &self.shared.storage;
+        let mut turn = self.shared.state.turn(place);
+        if turn.on_the_way(key).is_some() {
+            // It was written anew or removed, which takes care of the old moment, too.
+            return Ok(None);
+        }
+        let (stored, held) = turn.look(storage, key)?;
+        let is_due = match &stored {
+            Some(stored) => stored.expires_at == Some(*moment),
+            // It was dropped with its task, or somebody was faster.
+            None => storage.is_expiry_kept(expired)?,
+        };
+        if !is_due {
+            return Ok(None);
+        }
+        let change = Change::PutState {
+            place: place.clone(),
+            key: key.clone(),
+            before: Some(Some(*moment)),
+            after: None,
+        };
+        let commit = Commit::new(partition(place), 1, vec![change]);
+        let way = Arc::new(turn.decide(key, stored.is_some(), held, None));
+        let durable = reserved.submit(commit, Arc::clone(&way) as _);
+        // IMPORTANT: before `way`, because letting go of that takes a turn.
+        drop(turn);
+        drop(way);
+        Ok(Some(durable))
+    }
+}
+
+/// What no task owns goes with the host's own records.
+fn partition(place: &StatePlace) -> Partition {
+    match place {
+        StatePlace::Task(task) => task.partition(),
+        StatePlace::Context(..) | StatePlace::Plugin(..) | StatePlace::Tenant(_) => {
+            Partition::SYSTEM
+        }
+    }
+}

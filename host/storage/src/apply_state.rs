@@ -1,0 +1,106 @@
+//! Applying what happens to the state of workers: a key's row, when it is gone, and how many keys its
+//! place has.
+
+use rocksdb::ReadOptions;
+use taskyard_task::{StatePlace, Stored, TaskId, Timestamp};
+
+use crate::apply::{Applier, ApplyError, Rows};
+use crate::key;
+use crate::read::end_of_prefix;
+use crate::table::Table;
+
+/// An ended task's keys are deleted one by one up to this many. A range is one write for any number, but
+/// each range that is not in a file yet makes the next reads slower, and many small tasks end.
+const FEW: i64 = 32;
+
+impl Applier {
+    /// Writes or removes a key. `before` is when what it replaces is gone, if there was something.
+    pub(crate) fn put_state(
+        &mut self,
+        rows: &mut Rows<'_>,
+        (place, name): (&StatePlace, &str),
+        before: Option<Option<Timestamp>>,
+        after: Option<&Stored>,
+    ) -> Result<(), ApplyError> {
+        let key = key::state(place, name);
+        if let Some(moment) = before.flatten() {
+            rows.delete(Table::StateExpiry, &key::state_expiry(moment, place, name))?;
+        }
+        match after {
+            Some(stored) => {
+                rows.put(Table::State, &key, stored)?;
+                if let Some(moment) = stored.expires_at {
+                    let expiry = key::state_expiry(moment, place, name);
+                    rows.put(Table::StateExpiry, &expiry, &(place, name))?;
+                }
+                if let StatePlace::Task(_) = place {
+                    self.fresh.insert(key);
+                }
+            }
+            None => rows.delete(Table::State, &key)?,
+        }
+        let by = i64::from(after.is_some()) - i64::from(before.is_some());
+        self.count_state(rows, place, by)
+    }
+
+    /// Removes what only this task could see. Rows of its expiry stay until their moments: whoever sweeps
+    /// them finds that the key is gone already.
+    pub(crate) fn drop_state(
+        &mut self,
+        rows: &mut Rows<'_>,
+        task: TaskId,
+    ) -> Result<(), ApplyError> {
+        let place = StatePlace::Task(task);
+        let held = self.current(rows, &key::state_count(&place))?;
+        let prefix = key::place(&place);
+        match held {
+            // Most tasks; they cost one look-up.
+            0 => return Ok(()),
+            1..=FEW => self.drop_each(rows, &prefix)?,
+            _ => rows.delete_prefix(Table::State, prefix)?,
+        }
+        self.count_state(rows, &place, -held)
+    }
+
+    fn drop_each(&mut self, rows: &mut Rows<'_>, prefix: &[u8]) -> Result<(), ApplyError> {
+        let mut options = ReadOptions::default();
+        if let Some(end) = end_of_prefix(prefix) {
+            options.set_iterate_upper_bound(end);
+        }
+        let table = rows.table(Table::State)?;
+        let mut written = rows.db.raw_iterator_cf_opt(table, options);
+        written.seek(prefix);
+        while let Some(key) = written.key() {
+            rows.batch.delete_cf(table, key);
+            written.next();
+        }
+        written.status()?;
+        // Those that are in this very batch cannot be read yet.
+        let fresh = self.fresh.range(prefix.to_vec()..);
+        for key in fresh.take_while(|key| key.starts_with(prefix)) {
+            rows.batch.delete_cf(table, key);
+        }
+        Ok(())
+    }
+
+    /// Places come and go, unlike agents: a count of zero is no row.
+    fn count_state(
+        &mut self,
+        rows: &mut Rows<'_>,
+        place: &StatePlace,
+        by: i64,
+    ) -> Result<(), ApplyError> {
+        if by == 0 {
+            return Ok(());
+        }
+        let key = key::state_count(place);
+        // What expires after its task was dropped is counted out a second time.
+        let count = (self.current(rows, &key)? + by).max(0);
+        match count {
+            0 => rows.delete(Table::Count, &key)?,
+            count => rows.put_raw(Table::Count, &key, &count.to_be_bytes())?,
+        }
+        self.counts.insert(key, count);
+        Ok(())
+    }
+}
