@@ -22,6 +22,9 @@ pub struct Config {
     /// How many bytes of a worker's memory stay resident between runs: more is faster, and costs up to
     /// this much memory for each of `max_instances`.
     pub keep_resident_bytes: usize,
+    /// How long a worker stays in memory while it waits, in milliseconds; longer waits cost a replay
+    /// instead of memory.
+    pub hold_ms: u64,
 }
 
 impl Default for Config {
@@ -35,6 +38,8 @@ impl Default for Config {
             cache_dir: None,
             // What a small worker touches.
             keep_resident_bytes: 256 << 10,
+            // A replay takes a few milliseconds; waits that are not much longer are not worth it.
+            hold_ms: 200,
         }
     }
 }

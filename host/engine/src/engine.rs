@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskyard_broker::{Broker, Inspector, Run};
+use taskyard_broker::{Broker, Inspector, Prober, Run};
 use taskyard_clock::{Clock, IdSource};
+use taskyard_outbound::Outbound;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::inspect::PluginInspector;
+use crate::inspect::{PluginInspector, turns};
+use crate::probe::LogProber;
 use crate::run::Runner;
 use crate::sandbox::Sandbox;
 use crate::workers::Workers;
@@ -22,6 +24,7 @@ use crate::workers::Workers;
 pub struct Engine {
     runner: Arc<Runner>,
     inspector: Arc<PluginInspector>,
+    prober: Arc<LogProber>,
     /// One permit for each instance that may run. The broker has its own bounds; this one keeps the
     /// pool from ever being asked for more than it has.
     slots: Arc<Semaphore>,
@@ -35,6 +38,7 @@ impl Engine {
     pub fn new(
         config: &Config,
         broker: Broker,
+        outbound: Outbound,
         clock: Clock,
         ids: IdSource,
     ) -> Result<Self, Error> {
@@ -42,10 +46,23 @@ impl Engine {
         let sandbox = Sandbox::new(config)?;
         let workers = Workers::new(config, Arc::clone(&sandbox), clock.clone(), ids)?;
         let workers = Arc::new(workers);
-        let inspector =
-            PluginInspector::new(Arc::clone(&sandbox), Arc::clone(&workers), clock.clone());
+        let turns = turns();
+        let inspector = PluginInspector::new(
+            Arc::clone(&sandbox),
+            Arc::clone(&workers),
+            clock.clone(),
+            Arc::clone(&turns),
+        );
+        let prober = LogProber {
+            sandbox: Arc::clone(&sandbox),
+            workers: Arc::clone(&workers),
+            clock: clock.clone(),
+            turns,
+        };
         let runner = Runner {
             broker,
+            outbound,
+            hold: Duration::from_millis(config.hold_ms),
             clock,
             sandbox,
             workers,
@@ -53,6 +70,7 @@ impl Engine {
         Ok(Self {
             runner: Arc::new(runner),
             inspector: Arc::new(inspector),
+            prober: Arc::new(prober),
             slots: Arc::new(Semaphore::new(config.max_instances as usize)),
         })
     }
@@ -62,6 +80,12 @@ impl Engine {
     #[must_use]
     pub fn inspector(&self) -> Arc<dyn Inspector> {
         Arc::clone(&self.inspector) as _
+    }
+
+    /// What the broker asks before it moves a task to another component. Holds no broker either.
+    #[must_use]
+    pub fn prober(&self) -> Arc<dyn Prober> {
+        Arc::clone(&self.prober) as _
     }
 
     /// Does runs until `shutdown`, or until the broker has no more. Runs that go on then get `grace` to

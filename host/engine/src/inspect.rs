@@ -29,22 +29,34 @@ const MAGIC: &[u8] = b"\0asm";
 /// How core modules go on.
 const MODULE_VERSION: &[u8] = &[1, 0, 0, 0];
 
+/// The right to an instance that is no run: as many as the pool has room for beside those that are.
+pub(crate) type Turns = Arc<Semaphore>;
+
+/// All turns that there are.
+pub(crate) fn turns() -> Turns {
+    Arc::new(Semaphore::new(INSPECTIONS as usize))
+}
+
 /// The engine's side of loading plugins.
 pub(crate) struct PluginInspector {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) clock: Clock,
-    /// As many as the pool has room for beside those that run.
-    turns: Semaphore,
+    turns: Turns,
 }
 
 impl PluginInspector {
-    pub(crate) fn new(sandbox: Arc<Sandbox>, workers: Arc<Workers>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        sandbox: Arc<Sandbox>,
+        workers: Arc<Workers>,
+        clock: Clock,
+        turns: Turns,
+    ) -> Self {
         Self {
             sandbox,
             workers,
             clock,
-            turns: Semaphore::new(INSPECTIONS as usize),
+            turns,
         }
     }
 
@@ -131,7 +143,7 @@ mod tests {
         let sandbox = Sandbox::new(&config).unwrap();
         let ids = IdSource::system();
         let workers = Workers::new(&config, Arc::clone(&sandbox), clock.clone(), ids).unwrap();
-        let inspector = PluginInspector::new(sandbox, Arc::new(workers), clock);
+        let inspector = PluginInspector::new(sandbox, Arc::new(workers), clock, turns());
         let binary = wat::parse_bytes(component.as_ref()).unwrap_or(component.as_ref().into());
         inspector.inspect(&binary).await.unwrap_err()
     }
@@ -151,24 +163,24 @@ mod tests {
     #[tokio::test]
     async fn a_missing_export_is_named() {
         let said = refusal("(component)").await;
-        assert!(said.contains("`taskyard:worker/handler@0.1.0`"), "{said}");
+        assert!(said.contains("`taskyard:worker/handler@0.2.0`"), "{said}");
     }
 
     #[tokio::test]
     async fn an_import_that_is_not_linked_is_named() {
-        let http = r#"(component (import "wasi:http/types@0.2.0" (instance
-            (export "fields" (type (sub resource))))))"#;
-        let said = refusal(http).await;
-        assert!(said.contains("wasi:http/types@0.2.0"), "{said}");
+        let store = r#"(component (import "wasi:keyvalue/store@0.2.0" (instance
+            (export "bucket" (type (sub resource))))))"#;
+        let said = refusal(store).await;
+        assert!(said.contains("wasi:keyvalue/store@0.2.0"), "{said}");
         let unknown = r#"(component (import "acme:tools/shell" (instance
             (export "run" (func)))))"#;
         let said = refusal(unknown).await;
         assert!(said.contains("acme:tools/shell"), "{said}");
-        let newer = r#"(component (import "taskyard:worker/task@0.1.0" (instance
+        let newer = r#"(component (import "taskyard:worker/task@0.2.0" (instance
             (export "fork" (func)))))"#;
         let said = refusal(newer).await;
         assert!(
-            said.contains("taskyard:worker/task@0.1.0") && said.contains("fork"),
+            said.contains("taskyard:worker/task@0.2.0") && said.contains("fork"),
             "{said}"
         );
     }

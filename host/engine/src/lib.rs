@@ -5,7 +5,7 @@
 //! names a wasmtime type.
 //!
 //! The way of a run: `engine` leases it, `workers` finds the compiled component, `run` sets the bounds
-//! and waits for the end, `host` and `wasi` answer the worker's calls, `replay` meets each of them with
+//! and waits for the end of an `instance`, `host` and `wasi` answer the worker's calls, `replay` meets each of them with
 //! the task's log, and `verdict` says what the end means for the task.
 
 mod bindings;
@@ -13,12 +13,16 @@ mod compiled;
 mod config;
 mod cpu;
 mod diagnostics;
+#[cfg(test)]
+mod durability;
 mod engine;
 mod error;
 mod host;
 mod inspect;
+mod instance;
 mod limiter;
 mod manifest;
+mod probe;
 mod replay;
 mod run;
 mod sandbox;

@@ -3,27 +3,22 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::FutureExt;
 use taskyard_broker::{self as broker, Broker, Run};
 use taskyard_clock::Clock;
-use taskyard_task::decide::Outcome;
-use taskyard_task::{Header, Refusal, RunLimits, Submission};
+use taskyard_task::decide::{Breakdown, Outcome};
+use taskyard_outbound::Outbound;
+use taskyard_task::{Header, Refusal, RunLimits};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
-use wasmtime::Store;
 
-use crate::bindings::exports::taskyard::worker::handler;
-use crate::bindings::taskyard::worker::types::Message;
-use crate::cpu::CpuMeter;
-use crate::diagnostics::Diagnostics;
-use crate::host::{Ctx, to_worker};
-use crate::replay::{Gate, LiveLog, Opening};
+use crate::instance::Prepared;
+use crate::replay::{Gate, Live};
 use crate::sandbox::Sandbox;
-use crate::verdict::{self, End, Ended};
-use crate::workers::{LinkedWorker, Workers};
+use crate::verdict::{End, Ended};
+use crate::workers::Workers;
 
 /// How long a run that the host could not do is held before it goes back in line, so that a broken
 /// host does not spin.
@@ -32,34 +27,12 @@ const ABANDON_PAUSE: Duration = Duration::from_secs(1);
 /// Does runs.
 pub(crate) struct Runner {
     pub(crate) broker: Broker,
+    pub(crate) outbound: Outbound,
+    /// How long an instance stays while it waits.
+    pub(crate) hold: Duration,
     pub(crate) clock: Clock,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) workers: Arc<Workers>,
-}
-
-/// An instance to be, and what it is called with.
-struct Prepared {
-    worker: LinkedWorker,
-    ctx: Ctx,
-    input: Message,
-    limits: RunLimits,
-}
-
-/// Shows an instance in the metrics for as long as it lives, however it ends.
-struct CountedInstance(metrics::Gauge);
-
-impl CountedInstance {
-    fn new() -> Self {
-        let instances = metrics::gauge!("taskyard_instances");
-        instances.increment(1);
-        Self(instances)
-    }
-}
-
-impl Drop for CountedInstance {
-    fn drop(&mut self) {
-        self.0.decrement(1);
-    }
 }
 
 impl Runner {
@@ -96,6 +69,10 @@ impl Runner {
             End::Settled(Outcome::Transient { code, reason, .. }) => {
                 tracing::info!(code, reason, ?took, "run failed and is tried again");
             }
+            End::Settled(Outcome::Broke(at) | Outcome::Parked(at)) => {
+                let Breakdown { code, reason, position, .. } = at;
+                tracing::warn!(code, reason, position = position.0, ?took, "the worker broke");
+            }
             _ => tracing::debug!(outcome = end.word(), ?took, "run ended"),
         }
         report(run, end).await;
@@ -114,45 +91,28 @@ impl Runner {
         let bytes = || self.broker.component(digest);
         let worker = self.workers.get(digest, bytes).await?;
 
-        let live = Arc::new(AtomicBool::new(false));
-        let opening = Opening {
-            last: header.last,
-            attempt: header.attempt,
-            live: Arc::clone(&live),
-        };
-        let log = LiveLog(Arc::clone(run));
-        let opened = Gate::open(log, self.clock.clone(), opening).await;
-        let (gate, mut submission) = opened.map_err(|stop| End::from(&stop))?;
-
-        let limits = submission.limits;
-        let input = input_of(&mut submission);
-        let cpu = CpuMeter::new(&self.clock, limits.cpu_ms);
-        let diagnostics = Diagnostics::new(&limits, live);
-        Ok(Prepared {
-            worker,
-            ctx: Ctx::running(header, submission, gate, cpu, diagnostics),
-            input,
-            limits,
-        })
+        let world = Arc::new(Live {
+            run: Arc::clone(run),
+            outbound: self.outbound.clone(),
+        });
+        let log = Arc::clone(&world) as _;
+        Prepared::open(worker, header, log, world, &self.clock, self.hold).await
     }
 
     /// Calls the worker and stops it when it must be stopped. Nothing of the instance is left then.
     async fn call(&self, run: &Run, prepared: Prepared) -> End {
-        let _counted = CountedInstance::new();
-        let cpu = Arc::clone(&prepared.ctx.cpu);
-        let mut store = self.sandbox.store(prepared.ctx);
-        let ended = {
-            let work = call_run(&prepared.worker, &mut store, &prepared.input);
+        let limits = prepared.limits;
+        let interrupted = async {
             tokio::select! {
                 biased;
-                returned = cpu.measure(work) => Ended::Returned(returned),
-                stopped = self.out_of_time(run.header(), &prepared.limits) => stopped,
+                stopped = self.out_of_time(run.header(), &limits) => stopped,
                 () = cancel_grace_over(run) => Ended::CancelGrace,
             }
         };
-        let replayed = store.data().gate().map_or(0, Gate::replayed);
+        let performed = prepared.perform(&self.sandbox, interrupted).await;
+        let replayed = performed.ctx().gate().map_or(0, Gate::replayed);
         metrics::counter!("taskyard_replayed_entries_total").increment(replayed);
-        verdict::judge(ended, store.data())
+        performed.judge()
     }
 
     /// Resolves when the run or the task took too long.
@@ -165,23 +125,6 @@ impl Runner {
             Ended::WallLimit(limits.wall_ms)
         }
     }
-}
-
-/// The message that began the task. Its parts may be large, so they are moved out.
-fn input_of(submission: &mut Submission) -> Message {
-    let parts = std::mem::take(&mut submission.message.parts);
-    let rest = submission.message.clone();
-    to_worker(taskyard_task::Message { parts, ..rest })
-}
-
-async fn call_run(
-    worker: &LinkedWorker,
-    store: &mut Store<Ctx>,
-    input: &Message,
-) -> wasmtime::Result<Result<handler::Outcome, handler::Failure>> {
-    let instance = worker.instantiate_async(&mut *store).await?;
-    let handler = instance.taskyard_worker_handler();
-    handler.call_run(store, input).await
 }
 
 /// Resolves when the client asked to cancel and the worker had its time to end.
@@ -197,7 +140,7 @@ fn panicked(panic: &(dyn Any + Send)) -> End {
     End::internal_error()
 }
 
-/// Tells the broker. A run that is only dropped goes back in line, unless it asked or is stale.
+/// Tells the broker. A run that is only dropped goes back in line, unless it waits or is stale.
 async fn report(run: Arc<Run>, end: End) {
     let outcome = match end {
         End::Settled(outcome) => outcome,

@@ -54,8 +54,20 @@ impl Sandbox {
     /// # Errors
     /// If the system has not enough address space or threads.
     pub(crate) fn new(config: &crate::Config) -> Result<Arc<Self>, Error> {
-        let broken = |error: wasmtime::Error| Error::Sandbox(format!("{error:#}"));
         let engine = Engine::new(&wasmtime_config(config)).map_err(broken)?;
+        Self::with_engine(engine)
+    }
+
+    /// A sandbox that counts instructions.
+    #[cfg(test)]
+    pub(crate) fn with_fuel(config: &crate::Config) -> Result<Arc<Self>, Error> {
+        let mut settings = wasmtime_config(config);
+        settings.consume_fuel(true);
+        let engine = Engine::new(&settings).map_err(broken)?;
+        Self::with_engine(engine)
+    }
+
+    fn with_engine(engine: Engine) -> Result<Arc<Self>, Error> {
         let linker = link(&engine).map_err(broken)?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Arc::new(Self {
@@ -70,12 +82,19 @@ impl Sandbox {
         let cpu = Arc::clone(&ctx.cpu);
         let mut store = Store::new(&self.engine, ctx);
         store.limiter(|ctx| &mut ctx.limiter);
+        #[cfg(test)]
+        // Fails where instructions are not counted.
+        let _ = store.set_fuel(u64::MAX);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| end_of_slice(&cpu));
         store
     }
+}
+
+fn broken(error: wasmtime::Error) -> Error {
+    Error::Sandbox(format!("{error:#}"))
 }
 
 /// Gives others their turn, unless the run has computed enough for ever.

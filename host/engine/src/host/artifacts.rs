@@ -20,7 +20,8 @@ impl Host for Ctx {
 
     fn open(&mut self, spec: Spec) -> Result<(), CallError> {
         let task = self.derived("taskyard:worker/artifacts.open")?;
-        task.artifacts.open(spec_from_worker(spec)?)?;
+        let spec = spec_from_worker(spec)?;
+        task.gate.artifacts().open(spec)?;
         Ok(())
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn to_worker(message: Message) -> types::Message {
     }
 }
 
-fn part_to_worker(part: Part) -> types::Part {
+pub(super) fn part_to_worker(part: Part) -> types::Part {
     let body = match part.body {
         PartBody::Text(text) => types::PartBody::Text(text),
         PartBody::Bytes(bytes) => types::PartBody::Bytes(bytes),
@@ -86,7 +86,7 @@ fn part_to_worker(part: Part) -> types::Part {
     }
 }
 
-fn check_object(what: &str, json: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn check_object(what: &str, json: Option<&str>) -> Result<(), Refusal> {
     match json.map(|json| parse(what, json)).transpose()? {
         None | Some(Value::Object(_)) => Ok(()),
         Some(_) => invalid(&format!("the {what} must be a JSON object")),

@@ -11,17 +11,22 @@
 //! | ephemeral | [`Ctx::ephemeral`] | dropped |
 
 mod artifacts;
+mod children;
 mod config;
 mod content;
+mod http;
 mod log;
+mod memo;
+mod state;
 mod task;
+mod wait;
 
 pub(crate) use content::{parts_from_worker, to_worker};
 
 use std::sync::Arc;
 
 use taskyard_clock::Clock;
-use taskyard_task::{Event, Header, Submission, Timestamp};
+use taskyard_task::{AgentName, Event, Header, Timestamp};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 
@@ -30,15 +35,18 @@ use crate::bindings::taskyard::worker::types;
 use crate::cpu::CpuMeter;
 use crate::diagnostics::Diagnostics;
 use crate::limiter::Limiter;
-use crate::replay::{ArtifactStages, CallError, Gate, LiveLog, Refusal, Stop, VirtualClock};
+use crate::replay::{
+    ArtifactStages, Beginning, CallError, Gate, Refusal, Stop, VirtualClock, Wants,
+};
 use crate::sandbox::MAX_HANDLES;
-use crate::wasi::{self, Timers};
+use crate::wasi::{self, Http, Numbers, Pollables};
 
 /// What belongs to one instance.
 pub(crate) struct Ctx {
     pub(crate) table: ResourceTable,
     pub(crate) wasi: WasiCtx,
-    pub(crate) timers: Timers,
+    pub(crate) pollables: Pollables,
+    pub(crate) http: Http,
     pub(crate) limiter: Limiter,
     pub(crate) cpu: Arc<CpuMeter>,
     pub(crate) diagnostics: Arc<Diagnostics>,
@@ -53,10 +61,13 @@ enum Stage {
 
 /// The task that an instance runs.
 pub(crate) struct RunningTask {
-    pub(crate) gate: Gate<LiveLog>,
+    pub(crate) gate: Gate,
     identity: Identity,
     config: config::Configuration,
-    artifacts: ArtifactStages,
+    /// The agents above the task, and its own.
+    lineage: Vec<AgentName>,
+    /// Numbers for `wait.random-u64` and `wait.new-id`.
+    numbers: Numbers,
 }
 
 impl Ctx {
@@ -77,18 +88,21 @@ impl Ctx {
     /// For a worker that runs a task.
     pub(crate) fn running(
         header: &Header,
-        submission: Submission,
-        gate: Gate<LiveLog>,
+        beginning: Beginning,
+        gate: Gate,
         cpu: Arc<CpuMeter>,
         diagnostics: Arc<Diagnostics>,
     ) -> Self {
-        let seed = submission.seed;
+        let Beginning {
+            submission, seed, ..
+        } = beginning;
         let memory_bytes = submission.limits.memory_bytes;
         let stage = Stage::Running(Box::new(RunningTask {
             gate,
-            identity: task::identity(header, submission.accepted_output_modes),
+            lineage: task::lineage(&submission),
+            identity: task::identity(header, &submission),
             config: config::Configuration::new(submission.config),
-            artifacts: ArtifactStages::default(),
+            numbers: wasi::numbers(seed),
         }));
         Self::new(stage, memory_bytes, cpu, seed, diagnostics)
     }
@@ -105,7 +119,8 @@ impl Ctx {
         Self {
             table,
             wasi: wasi::context(seed, &diagnostics),
-            timers: Timers::default(),
+            pollables: Pollables::default(),
+            http: Http::default(),
             limiter: Limiter::new(memory_bytes),
             cpu,
             diagnostics,
@@ -114,10 +129,18 @@ impl Ctx {
     }
 
     /// The gate of the task that runs; none while describing.
-    pub(crate) fn gate(&self) -> Option<&Gate<LiveLog>> {
+    pub(crate) fn gate(&self) -> Option<&Gate> {
         match &self.stage {
             Stage::Describing(_) => None,
             Stage::Running(task) => Some(&task.gate),
+        }
+    }
+
+    /// The gate of the task that runs; none while describing.
+    pub(crate) fn gate_mut(&mut self) -> Option<&mut Gate> {
+        match &mut self.stage {
+            Stage::Describing(_) => None,
+            Stage::Running(task) => Some(&mut task.gate),
         }
     }
 
@@ -129,11 +152,21 @@ impl Ctx {
         }
     }
 
-    /// Waits for a timer. Class: journaled. Outside of a task, time just passes.
-    pub(crate) async fn wait(&mut self, until_ns: u64) -> Result<(), Stop> {
+    /// Waits until `until_ns`, or for a response to a request. Class: journaled. Outside of a task, time just
+    /// passes.
+    pub(crate) async fn wait(&mut self, until_ns: Option<u64>) -> Result<(), Stop> {
         match &mut self.stage {
-            Stage::Describing(time) => time.reach_ns(until_ns),
-            Stage::Running(task) => task.gate.wait(until_ns).await?,
+            Stage::Describing(time) => match until_ns {
+                Some(until_ns) => time.reach_ns(until_ns),
+                None => return Err(Stop::NothingToWaitFor),
+            },
+            Stage::Running(task) => {
+                let wants = Wants {
+                    due_ns: until_ns,
+                    ..Wants::default()
+                };
+                task.gate.next_event(&wants).await?;
+            }
         }
         Ok(())
     }
@@ -155,7 +188,7 @@ impl Ctx {
 
     /// **Journaled**: the result comes from outside, is written to the log, and taken from there in
     /// each replay.
-    fn journaled(&mut self, call: &'static str) -> Result<&mut Gate<LiveLog>, Stop> {
+    fn journaled(&mut self, call: &'static str) -> Result<&mut Gate, Stop> {
         Ok(&mut self.running_task(call)?.gate)
     }
 
@@ -167,9 +200,9 @@ impl Ctx {
         decide: impl FnOnce(&ArtifactStages) -> Result<Event, Refusal>,
     ) -> Result<&mut ArtifactStages, CallError> {
         let task = self.running_task(call)?;
-        let event = decide(&task.artifacts)?;
+        let event = decide(task.gate.artifacts())?;
         task.gate.effect(event).await?;
-        Ok(&mut task.artifacts)
+        Ok(task.gate.artifacts())
     }
 
     /// **Ephemeral**: for the operator alone. Nothing while replaying, when it was all said before, and
@@ -191,10 +224,22 @@ impl Ctx {
 impl types::Host for Ctx {
     fn convert_op_error(&mut self, error: CallError) -> wasmtime::Result<types::OpError> {
         match error {
-            CallError::Refused(Refusal::Canceled) => Ok(types::OpError::Canceled),
-            CallError::Refused(Refusal::Limit(limit)) => Ok(types::OpError::LimitExceeded(limit)),
-            CallError::Refused(Refusal::Invalid(problem)) => Ok(types::OpError::Invalid(problem)),
+            CallError::Refused(refusal) => Ok(refusal.into()),
             CallError::Stopped(stop) => Err(stop.into()),
+        }
+    }
+}
+
+impl From<Refusal> for types::OpError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Canceled => Self::Canceled,
+            Refusal::TimedOut => Self::TimedOut,
+            Refusal::Denied(reason) => Self::Denied(reason),
+            Refusal::Limit(limit) => Self::LimitExceeded(limit),
+            Refusal::Invalid(problem) => Self::Invalid(problem),
+            Refusal::Failed(problem) => Self::Failed(problem),
+            Refusal::Interrupted(what) => Self::Interrupted(what),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `taskyard:worker/task`: the task that the worker runs.
 
-use taskyard_task::{Event, Header};
+use taskyard_task::{AgentName, Event, Header, Submission, Ticket};
 
 use super::Ctx;
 use super::content::{parts_from_worker, to_worker};
@@ -11,15 +11,23 @@ use crate::replay::{CallError, Refusal};
 const MOST_PERCENT: u8 = 100;
 
 /// Who and what the task is. Nothing in it ever changes.
-pub(super) fn identity(header: &Header, accepted_output_modes: Vec<String>) -> Identity {
+pub(super) fn identity(header: &Header, submission: &Submission) -> Identity {
     Identity {
         task_id: header.id.to_string(),
         context_id: header.context_id.clone(),
         tenant: header.tenant.to_string(),
         agent: header.agent.to_string(),
-        plugin_digest: header.digest.to_string(),
-        accepted_output_modes,
+        plugin_digest: submission.digest.to_string(),
+        accepted_output_modes: submission.accepted_output_modes.clone(),
+        parent_task: submission.parent.map(|parent| parent.task.to_string()),
     }
+}
+
+/// The agents above the task, and its own.
+pub(super) fn lineage(submission: &Submission) -> Vec<AgentName> {
+    let mut lineage = submission.lineage.clone();
+    lineage.push(submission.agent.clone());
+    lineage
 }
 
 impl Host for Ctx {
@@ -56,8 +64,32 @@ impl Host for Ctx {
     async fn ask(&mut self, kind: InputKind, prompt: Vec<Part>) -> Result<Message, CallError> {
         let gate = self.journaled("taskyard:worker/task.ask")?;
         let prompt = parts_from_worker(prompt)?;
-        let answer = gate.ask(kind.into(), prompt).await?;
+        let question = gate.ask(kind.into(), prompt).await?;
+        let answer = gate.take_answer(question).await?;
         Ok(to_worker(answer))
+    }
+
+    async fn ask_start(&mut self, kind: InputKind, prompt: Vec<Part>) -> Result<u64, CallError> {
+        let gate = self.journaled("taskyard:worker/task.ask-start")?;
+        let prompt = parts_from_worker(prompt)?;
+        let question = gate.ask(kind.into(), prompt).await?;
+        Ok(question.0)
+    }
+
+    async fn ask_take(&mut self, question: u64) -> Result<Message, CallError> {
+        let gate = self.journaled("taskyard:worker/task.ask-take")?;
+        let answer = gate.take_answer(Ticket(question)).await?;
+        Ok(to_worker(answer))
+    }
+
+    fn messages(&mut self) -> wasmtime::Result<u64> {
+        let task = self.derived("taskyard:worker/task.messages")?;
+        Ok(task.gate.messages().0)
+    }
+
+    fn should_continue_as_new(&mut self) -> wasmtime::Result<bool> {
+        let task = self.derived("taskyard:worker/task.should-continue-as-new")?;
+        Ok(task.gate.budget().is_nearly_used_up())
     }
 
     async fn next_message(&mut self) -> Result<Option<Message>, CallError> {

@@ -33,7 +33,8 @@ impl Gate {
             Some((_, Event::ChildStarted { begun, .. })) => begun,
             Some(_) => Ok(None),
             None => {
-                let begun = self.log.start_child(ticket, call).await;
+                self.go_live()?;
+                let begun = self.log.start_child(ticket, call, lineage.to_vec()).await;
                 let (seq, at, begun) = begun.map_err(Stop::from)?;
                 self.budget.count(&did);
                 self.appended(seq, at);

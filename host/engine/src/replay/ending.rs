@@ -26,7 +26,7 @@ impl Gate {
 
     /// Gives requests that nobody waits for the time to get out.
     pub(crate) async fn linger(&mut self) {
-        if !self.flights.any() {
+        if !self.flights.any() || self.is_replaying() || self.go_live().is_err() {
             return;
         }
         self.launch();

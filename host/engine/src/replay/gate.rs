@@ -35,6 +35,8 @@ pub(crate) struct Opening {
     pub(crate) live: Arc<AtomicBool>,
     /// How long the instance stays while it waits.
     pub(crate) hold: Duration,
+    /// Whether the worker is only tried against the log, and stopped at its end.
+    pub(crate) probing: bool,
 }
 
 impl Opening {
@@ -52,7 +54,16 @@ impl Opening {
             is_first_run,
             live,
             hold,
+            probing: false,
         }
+    }
+
+    /// For a dry run against the whole log of the task: nothing is appended, sent or done.
+    pub(crate) fn probe(header: &Header, live: Arc<AtomicBool>) -> Self {
+        let mut opening = Self::of(header, live, Duration::ZERO);
+        opening.extent.end = header.last;
+        opening.probing = true;
+        opening
     }
 }
 
@@ -89,6 +100,7 @@ pub(crate) struct Gate {
     /// Whether the next call that waits has to say so.
     pub(super) cancel_untold: bool,
     pub(super) hold: Duration,
+    probing: bool,
     live: Arc<AtomicBool>,
     position: Seq,
     replayed: u64,
@@ -127,6 +139,7 @@ impl Gate {
             canceled: false,
             cancel_untold: false,
             hold: opening.hold,
+            probing: opening.probing,
             live: opening.live,
             position: SUBMISSION,
             replayed: 0,
@@ -268,7 +281,19 @@ impl Gate {
         Ok(logged.event)
     }
 
+    /// The worker is about to do what no run did before.
+    ///
+    /// # Errors
+    /// [`Stop::EndOfLog`] if it is only tried.
+    pub(super) fn go_live(&self) -> Result<(), Stop> {
+        if self.probing {
+            return Err(Stop::EndOfLog);
+        }
+        Ok(())
+    }
+
     pub(super) async fn append(&mut self, event: Event) -> Result<Seq, Stop> {
+        self.go_live()?;
         self.budget.count(&event);
         let (seq, at) = self.log.record(event).await?;
         self.appended(seq, at);

@@ -26,6 +26,7 @@ impl Gate {
             Some((_, Event::State { result, .. })) => result,
             Some(_) => StateResult::Found(None),
             None => {
+                self.go_live()?;
                 let (seq, at, result) = self.log.state(call).await.map_err(Stop::from)?;
                 self.budget.count(&did);
                 self.appended(seq, at);

@@ -10,7 +10,7 @@ use taskyard_broker::{Error, Run};
 use taskyard_outbound::{Outbound, Request};
 use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
 use taskyard_task::{
-    ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, TaskId, Ticket, Timestamp,
+    AgentName, ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, TaskId, Ticket, Timestamp,
 };
 
 /// A page of a log.
@@ -27,11 +27,12 @@ pub(crate) trait TaskLog: Send + Sync {
     /// Appends an entry.
     fn record(&self, event: Event) -> BoxFuture<'_, Result<(Seq, Timestamp), Error>>;
 
-    /// Starts a child together with the entry that says so.
+    /// Starts a child together with the entry that says so. `lineage` are the agents above it.
     fn start_child(
         &self,
         ticket: Ticket,
         call: ChildCall,
+        lineage: Vec<AgentName>,
     ) -> BoxFuture<'_, Result<ChildBegun, Error>>;
 
     /// Reads or writes state together with the entry that says so.
@@ -109,8 +110,9 @@ impl TaskLog for Live {
         &self,
         ticket: Ticket,
         call: ChildCall,
+        lineage: Vec<AgentName>,
     ) -> BoxFuture<'_, Result<ChildBegun, Error>> {
-        self.run.start_child(ticket, call).boxed()
+        self.run.start_child(ticket, call, lineage).boxed()
     }
 
     fn state(

@@ -38,6 +38,8 @@ mod keep;
 mod log;
 mod observe;
 mod outside;
+#[cfg(test)]
+mod property;
 mod requests;
 mod select;
 mod stop;
@@ -46,12 +48,13 @@ mod tests;
 mod tickets;
 mod virtual_clock;
 mod wait;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub(crate) use artifacts::ArtifactStages;
 pub(crate) use gate::{Beginning, Gate, Opening};
-pub(crate) use journal::Extent;
 pub(crate) use log::{Body, ChildBegun, Live, Network, Page, TaskLog};
-pub(crate) use requests::{RequestState, Sending};
+pub(crate) use requests::{Reading, Sending};
 pub(crate) use stop::{CallError, Refusal, Stop};
 pub(crate) use virtual_clock::VirtualClock;
 pub(crate) use wait::Wants;

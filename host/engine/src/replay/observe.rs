@@ -87,6 +87,7 @@ impl Gate {
         self.observations.calls += 1;
         let this = self.observations.calls;
         let Some(logged) = self.journal.next() else {
+            self.go_live()?;
             return Ok(Seen::Live);
         };
         match logged.event {

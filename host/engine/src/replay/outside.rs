@@ -49,7 +49,10 @@ struct Question {
     ticket: Ticket,
     asked: Seq,
     withdrawn: Option<Seq>,
+    /// Whether a message that was read answers it.
     answered: bool,
+    /// Whether the worker knows that answer.
+    settled: bool,
 }
 
 impl Outside {
@@ -77,21 +80,9 @@ impl Outside {
             self.kept_bytes += size;
         }
         What::Message {
-            answers: self.question_for(seq),
+            answers: question_for(&mut self.questions, seq),
             message: keep.then(|| Box::new(message)),
         }
-    }
-
-    /// The oldest question that was open when entry `seq` came; it is not open any more.
-    fn question_for(&mut self, seq: Seq) -> Option<Ticket> {
-        let was_open = |question: &&mut Question| {
-            let withdrawn = question.withdrawn.is_some_and(|at| at < seq);
-            question.asked < seq && !question.answered && !withdrawn
-        };
-        let question = self.questions.iter_mut().find(was_open)?;
-        question.answered = true;
-        // Nobody waits for the answer to a question that was withdrawn meanwhile.
-        question.withdrawn.is_none().then_some(question.ticket)
     }
 
     /// The worker asked.
@@ -101,7 +92,9 @@ impl Outside {
             asked,
             withdrawn: None,
             answered: false,
+            settled: false,
         });
+        self.assign();
     }
 
     /// The worker withdrew a question. An answer that it does not know of is a message like any other.
@@ -111,11 +104,18 @@ impl Outside {
                 question.withdrawn = Some(at);
             }
         }
-        for news in &mut self.news {
-            if let What::Message { answers, .. } = &mut news.what
-                && *answers == Some(ticket)
-            {
-                *answers = None;
+        self.assign();
+    }
+
+    /// Finds out again which messages answer which questions: the log is read ahead of what the worker does.
+    fn assign(&mut self) {
+        let questions = &mut self.questions;
+        for question in &mut *questions {
+            question.answered = question.settled;
+        }
+        for news in self.news.iter_mut().filter(|news| !news.noticed) {
+            if let What::Message { answers, .. } = &mut news.what {
+                *answers = question_for(questions, news.seq);
             }
         }
     }
@@ -148,6 +148,16 @@ impl Outside {
     pub(super) fn notice(&mut self, seq: Seq) -> Option<What> {
         let news = self.news.iter_mut().find(|news| news.seq == seq)?;
         news.noticed = true;
+        if let What::Message {
+            answers: Some(ticket),
+            ..
+        } = news.what
+        {
+            let mut questions = self.questions.iter_mut();
+            if let Some(question) = questions.find(|question| question.ticket == ticket) {
+                question.settled = true;
+            }
+        }
         let what = news.what.clone_without_message();
         if !matches!(news.what, What::Message { .. }) {
             self.news.retain(|news| news.seq != seq);
@@ -185,6 +195,18 @@ impl Outside {
             What::ChildEnded(_) | What::Cancel => None,
         }
     }
+}
+
+/// The oldest question that was open when entry `seq` came; it is not open any more.
+fn question_for(questions: &mut [Question], seq: Seq) -> Option<Ticket> {
+    let was_open = |question: &&mut Question| {
+        let withdrawn = question.withdrawn.is_some_and(|at| at < seq);
+        question.asked < seq && !question.answered && !withdrawn
+    };
+    let question = questions.iter_mut().find(was_open)?;
+    question.answered = true;
+    // Nobody waits for the answer to a question that was withdrawn meanwhile.
+    question.withdrawn.is_none().then_some(question.ticket)
 }
 
 impl News {

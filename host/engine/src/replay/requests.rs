@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use taskyard_outbound::Request;
-use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
+use taskyard_task::http::{HttpError, HttpHead, HttpHeader, HttpResponse};
 use taskyard_task::{Digest, Event, HttpCall, Piece, Ticket};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::gate::Gate;
-use super::log::Network;
+use super::log::{Body, Network};
 use super::stop::{CallError, Refusal, Stop};
 use super::tickets::{Completed, Thing};
 
@@ -20,6 +20,8 @@ use super::tickets::{Completed, Thing};
 const MAX_ARRIVALS: usize = 64;
 /// The most that one entry holds of a response that is read piece by piece.
 const MAX_PIECE_BYTES: usize = 256 << 10;
+/// The media type of a response that is meant to be read piece by piece.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// How long a URL may be.
 const MAX_URL_BYTES: usize = 8 << 10;
 
@@ -30,10 +32,21 @@ pub(crate) struct Sending {
     pub(crate) request: Request,
     /// Whether it may be sent again after a crash.
     pub(crate) resend: bool,
-    /// Whether the response is read piece by piece.
-    pub(crate) streamed: bool,
+    /// How the response is read.
+    pub(crate) reading: Reading,
     /// Whether the host makes up an idempotency key.
     pub(crate) wants_key: bool,
+}
+
+/// How a response is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As one, which is one entry.
+    Whole,
+    /// Piece by piece.
+    Pieces,
+    /// Piece by piece if the response says that it is a stream of events, else as one.
+    AsItComes,
 }
 
 /// What the worker has got of a response.
@@ -115,6 +128,9 @@ pub(super) struct Flights {
 struct Waiting {
     request: Option<Request>,
     call: HttpCall,
+    reading: Reading,
+    /// Once it is under way.
+    connection: Option<AbortHandle>,
     /// Whether an earlier run may have sent it.
     was_logged: bool,
     /// Whether pieces of its response are in the log.
@@ -146,13 +162,7 @@ impl Flights {
         !self.waiting.is_empty()
     }
 
-    fn remember(&mut self, ticket: Ticket, call: HttpCall, request: Request, was_logged: bool) {
-        let waiting = Waiting {
-            request: Some(request),
-            call,
-            was_logged,
-            has_begun: false,
-        };
+    fn remember(&mut self, ticket: Ticket, waiting: Waiting) {
         self.waiting.insert(ticket, waiting);
     }
 
@@ -163,14 +173,23 @@ impl Flights {
     }
 
     fn over(&mut self, ticket: Ticket) {
-        self.waiting.remove(&ticket);
+        let over = self.waiting.remove(&ticket);
+        if let Some(connection) = over.and_then(|waiting| waiting.connection) {
+            connection.abort();
+        }
     }
 
     /// The next thing that arrives. Pieces of one response that are there already come as one.
     pub(super) async fn next(&mut self) -> Option<(Ticket, Arrival)> {
-        let first = match self.held_back.take() {
-            Some(held_back) => held_back,
-            None => self.arrivals.recv().await?,
+        let first = loop {
+            let arrived = match self.held_back.take() {
+                Some(held_back) => held_back,
+                None => self.arrivals.recv().await?,
+            };
+            // What was given up meanwhile is of no interest.
+            if self.waiting.contains_key(&arrived.0) {
+                break arrived;
+            }
         };
         let (ticket, Arrival::Piece(Piece::Data(mut data))) = first else {
             return Some(first);
@@ -190,45 +209,70 @@ impl Flights {
         Some((ticket, Arrival::Piece(Piece::Data(data))))
     }
 
-    fn send(&mut self, ticket: Ticket, request: Request, streamed: bool, durable: Durable) {
+    fn send(&mut self, ticket: Ticket, request: Request, durable: Durable) {
+        // Those that are over.
+        while self.connections.try_join_next().is_some() {}
+        let Some(waiting) = self.waiting.get_mut(&ticket) else {
+            return;
+        };
         let (network, sender) = (Arc::clone(&self.network), self.sender.clone());
-        self.connections.spawn(async move {
+        let reading = waiting.reading;
+        let connection = self.connections.spawn(async move {
             // IMPORTANT: nothing leaves before the intent is on the disk.
             if durable.await.is_err() {
                 return;
             }
-            if streamed {
-                stream(&*network, ticket, request, &sender).await;
-            } else {
-                let result = network.fetch(request).await;
-                // The run is over if nobody listens.
-                let _ = sender.send((ticket, Arrival::Whole(result))).await;
-            }
+            let tell = |arrival| sender.send((ticket, arrival));
+            // The run is over if nobody listens.
+            let _ = match reading {
+                Reading::Whole => tell(Arrival::Whole(network.fetch(request).await)).await,
+                Reading::Pieces => pieces(&*network, request, tell).await,
+                Reading::AsItComes => as_it_comes(&*network, request, tell).await,
+            };
         });
+        waiting.connection = Some(connection);
     }
 }
 
 type Durable = futures::future::BoxFuture<'static, Result<(), taskyard_broker::Error>>;
+/// Whether somebody listens.
+type Told = Result<(), mpsc::error::SendError<(Ticket, Arrival)>>;
 
-async fn stream(
+/// Reads a response piece by piece.
+async fn pieces<F: Future<Output = Told>>(
     network: &dyn Network,
-    ticket: Ticket,
     request: Request,
-    sender: &mpsc::Sender<(Ticket, Arrival)>,
-) {
-    let tell = |piece| sender.send((ticket, Arrival::Piece(piece)));
-    let mut body = match network.stream(request).await {
+    tell: impl Fn(Arrival) -> F,
+) -> Told {
+    match network.stream(request).await {
+        Ok((head, body)) => rest(head, body, tell).await,
+        Err(error) => tell(Arrival::Piece(Piece::Failed(error))).await,
+    }
+}
+
+/// Reads a response piece by piece if it is a stream of events, else as one.
+async fn as_it_comes<F: Future<Output = Told>>(
+    network: &dyn Network,
+    request: Request,
+    tell: impl Fn(Arrival) -> F,
+) -> Told {
+    match network.stream(request).await {
+        Ok((head, body)) if is_event_stream(&head) => rest(head, body, tell).await,
         Ok((head, body)) => {
-            if tell(Piece::Head(head)).await.is_err() {
-                return;
-            }
-            body
+            let body = body.map_ok(Vec::from).try_concat().await;
+            tell(Arrival::Whole(body.map(|body| HttpResponse { head, body }))).await
         }
-        Err(error) => {
-            let _ = tell(Piece::Failed(error)).await;
-            return;
-        }
-    };
+        Err(error) => tell(Arrival::Whole(Err(error))).await,
+    }
+}
+
+/// Tells of a response that has begun.
+async fn rest<F: Future<Output = Told>>(
+    head: HttpHead,
+    mut body: Body,
+    tell: impl Fn(Arrival) -> F,
+) -> Told {
+    tell(Arrival::Piece(Piece::Head(head))).await?;
     while let Some(next) = body.next().await {
         let piece = match next {
             Ok(data) if data.is_empty() => continue,
@@ -236,11 +280,20 @@ async fn stream(
             Err(error) => Piece::Failed(error),
         };
         let last = piece.is_last();
-        if tell(piece).await.is_err() || last {
-            return;
+        tell(Arrival::Piece(piece)).await?;
+        if last {
+            return Ok(());
         }
     }
-    let _ = tell(Piece::End).await;
+    tell(Arrival::Piece(Piece::End)).await
+}
+
+fn is_event_stream(head: &HttpHead) -> bool {
+    let is_type = |header: &&HttpHeader| header.name.eq_ignore_ascii_case("content-type");
+    head.headers.iter().find(is_type).is_some_and(|header| {
+        let media_type = header.value.split(|byte| *byte == b';').next();
+        media_type.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(EVENT_STREAM))
+    })
 }
 
 impl Gate {
@@ -253,9 +306,10 @@ impl Gate {
         let Sending {
             mut request,
             resend,
-            streamed,
+            reading,
             wants_key,
         } = sending;
+        let streamed = reading != Reading::Whole;
         let ticket = self.tickets.upcoming();
         let call = HttpCall {
             method: request.method.clone(),
@@ -287,7 +341,15 @@ impl Gate {
         };
         let state = RequestState::new(streamed);
         self.tickets.add(Thing::Request(Box::new(state)));
-        self.flights.remember(ticket, call, request, was_logged);
+        let waiting = Waiting {
+            request: Some(request),
+            call,
+            reading,
+            connection: None,
+            was_logged,
+            has_begun: false,
+        };
+        self.flights.remember(ticket, waiting);
         if !was_logged {
             self.launch();
         }
@@ -299,6 +361,38 @@ impl Gate {
         match self.tickets.get_mut(ticket) {
             Some(Thing::Request(state)) => Some(state),
             _ => None,
+        }
+    }
+
+    /// Waits until the response to a request is there; for a stream, until it begins.
+    ///
+    /// # Errors
+    /// Refused if there is no such request, or after a cancel, once.
+    pub(crate) async fn response_begun(&mut self, ticket: Ticket) -> Result<(), CallError> {
+        loop {
+            match self.request(ticket) {
+                None => return Err(Refusal::invalid("the ticket names no request").into()),
+                Some(state) if state.is_over() || state.head.is_some() => return Ok(()),
+                Some(_) => self.wait_for_request(ticket).await?,
+            }
+        }
+    }
+
+    /// Waits for the next piece of a stream and takes it; nothing at its end.
+    ///
+    /// # Errors
+    /// Refused if there is no such stream, it broke off, or after a cancel, once.
+    pub(crate) async fn next_piece(&mut self, stream: Ticket) -> Result<Option<Bytes>, CallError> {
+        loop {
+            match self.request(stream) {
+                Some(state) if state.streamed => {
+                    if state.has_piece() || state.is_over() {
+                        return Ok(state.take_piece().map_err(Refusal::from)?);
+                    }
+                }
+                _ => return Err(Refusal::invalid("the ticket names no stream").into()),
+            }
+            self.wait_for_request(stream).await?;
         }
     }
 
@@ -332,14 +426,20 @@ impl Gate {
                 self.lost.push_back((ticket, streamed));
             } else {
                 let durable = self.log.durable();
-                self.flights.send(ticket, request, streamed, durable);
+                self.flights.send(ticket, request, durable);
             }
         }
     }
 
     /// What is known about a request that must not be sent again.
     pub(super) fn take_lost(&mut self) -> Option<(Ticket, Arrival)> {
-        let (ticket, streamed) = self.lost.pop_front()?;
+        let (ticket, streamed) = loop {
+            let lost = self.lost.pop_front()?;
+            // It may have been given up meanwhile.
+            if self.flights.waiting.contains_key(&lost.0) {
+                break lost;
+            }
+        };
         let arrival = if streamed {
             Arrival::Piece(Piece::Failed(HttpError::Interrupted))
         } else {
@@ -379,6 +479,23 @@ impl Gate {
         }
         state.completed.get_or_insert(completed);
         Ok(())
+    }
+
+    /// Takes the whole response to a request, whose ticket then names nothing any more; nothing if it is
+    /// not there.
+    pub(crate) fn take_response(
+        &mut self,
+        ticket: Ticket,
+    ) -> Option<Result<HttpResponse, HttpError>> {
+        let result = self.request(ticket)?.result.take()?;
+        self.tickets.remove(ticket);
+        Some(result)
+    }
+
+    /// Gives a request up; its ticket then names nothing any more.
+    pub(crate) fn forget_request(&mut self, ticket: Ticket) {
+        self.break_off(ticket);
+        self.tickets.remove(ticket);
     }
 
     /// Breaks a request off.

@@ -96,6 +96,11 @@ impl Gate {
         self.all(tickets, None).await
     }
 
+    /// One step of a wait for a response that is under way.
+    pub(super) async fn wait_for_request(&mut self, ticket: Ticket) -> Result<(), CallError> {
+        self.wait_once(&[ticket], None).await
+    }
+
     /// Gives something up.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Why a call does not return what was asked for.
 
-use taskyard_broker as broker;
+use taskyard_broker::{self as broker, Difference};
 use taskyard_task::http::HttpError;
 use taskyard_task::{Event, Seq};
 
@@ -92,9 +92,9 @@ pub(crate) enum Stop {
     /// The log cannot be read or written; the task has to be run again.
     #[error("the task's log is unavailable: {0}")]
     Unavailable(String),
-    /// The worker did something else than the log says. The text says what.
-    #[error("{0}")]
-    Mismatch(String),
+    /// The worker did something else than the log says.
+    #[error("replay differs from the log {0}")]
+    Mismatch(Difference),
     /// The log was begun in a way that this host cannot repeat.
     #[error("{0}")]
     Incompatible(String),
@@ -145,10 +145,11 @@ impl Stop {
     }
 
     fn differs(seq: Seq, logged: &Event, did: &str) -> Self {
-        let logged = logged.kind();
-        Self::Mismatch(format!(
-            "replay differs from the log at entry {seq}: the log has `{logged}`, the worker did {did}"
-        ))
+        Self::Mismatch(Difference {
+            seq,
+            logged: logged.kind(),
+            did: did.to_owned(),
+        })
     }
 }
 

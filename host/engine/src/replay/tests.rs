@@ -1,172 +1,66 @@
 //! Workers in plain code against a log in memory: what a run writes is what every replay of it does.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use taskyard_broker::Error;
-use taskyard_clock::Clock;
-use taskyard_task::entry::REPLAY_CONTRACT;
 use taskyard_task::{
-    ArtifactSpec, Digest, Entry, Event, InputKind, Message, Observation, Part, Refusal as Stale,
-    RunLimits, Seq, Submission, Tenant, Timestamp,
+    ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq,
 };
 
 use super::gate::{Gate, Opening};
-use super::log::TaskLog;
+use super::world::{self, BEGAN, World};
 use super::{ArtifactStages, CallError, Refusal, Stop};
 
-const BEGAN: Timestamp = Timestamp(1_000_000);
 const MS: u64 = 1_000_000;
+/// Waits of this length keep their instance.
+const HOLD: Duration = Duration::from_secs(3_600);
 
-/// A task of which only the log exists.
-#[derive(Clone)]
-struct Script(Arc<Mutex<State>>);
+/// A task and its world.
+struct Script(World);
 
-struct State {
-    log: Vec<(Seq, Entry)>,
-    clock: Clock,
-    canceled: bool,
-    stale: bool,
-    slept: Vec<Duration>,
+impl std::ops::Deref for Script {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
 }
 
 impl Script {
     fn new(limits: RunLimits) -> Self {
-        let clock = Clock::simulated(BEGAN);
-        let script = Self(Arc::new(Mutex::new(State {
-            log: Vec::new(),
-            clock,
-            canceled: false,
-            stale: false,
-            slept: Vec::new(),
-        })));
-        script.append(Event::Submitted(Box::new(submission(limits))));
-        script.append(Event::Started { attempt: 1 });
-        script
+        Self(World::new(world::Script {
+            limits,
+            ..world::Script::default()
+        }))
     }
 
-    fn append(&self, event: Event) -> (Seq, Timestamp) {
-        let mut state = self.0.lock().unwrap();
-        let at = state.clock.now();
-        let seq = Seq(state.log.len() as u64 + 1);
-        state.log.push((seq, Entry { at, event }));
-        (seq, at)
-    }
-
-    fn receive(&self, text: &str) -> Seq {
-        self.append(Event::Received {
-            message: message(text),
-        })
-        .0
-    }
-
-    fn pass(&self, millis: u64) {
-        let clock = self.0.lock().unwrap().clock.clone();
-        clock.advance(Duration::from_millis(millis));
-    }
-
-    fn cancel(&self) {
-        self.0.lock().unwrap().canceled = true;
-    }
-
-    fn slept(&self) -> Vec<Duration> {
-        self.0.lock().unwrap().slept.clone()
-    }
-
-    /// What the worker caused.
-    fn journaled(&self) -> Vec<Event> {
-        let state = self.0.lock().unwrap();
-        let events = state.log.iter().map(|(_, entry)| entry.event.clone());
-        events.filter(Event::is_journaled).collect()
-    }
-
-    async fn try_run(&self, attempt: u32) -> Result<Gate<Self>, Stop> {
-        let (clock, last) = {
-            let state = self.0.lock().unwrap();
-            (state.clock.clone(), Seq(state.log.len() as u64))
-        };
+    async fn try_run(&self) -> Result<Gate, Stop> {
+        let header = self.lease();
         let live = Arc::new(AtomicBool::new(false));
-        let opening = Opening {
-            last,
-            attempt,
-            live: Arc::clone(&live),
-        };
-        let (gate, _) = Gate::open(self.clone(), clock, opening).await?;
+        let opening = Opening::of(&header, Arc::clone(&live), HOLD);
+        let world = self.of_run(&header);
+        let (log, network) = (Arc::new(world.clone()), Arc::new(world));
+        let (gate, _) = Gate::open(log, network, self.clock.clone(), opening).await?;
         assert_eq!(live.load(Ordering::Relaxed), !gate.is_replaying());
         Ok(gate)
     }
 
-    async fn first_run(&self) -> Gate<Self> {
-        self.try_run(1).await.unwrap()
+    async fn first_run(&self) -> Gate {
+        self.try_run().await.unwrap()
     }
 
-    async fn run_again(&self) -> Gate<Self> {
-        self.append(Event::Started { attempt: 2 });
-        self.try_run(2).await.unwrap()
-    }
-}
-
-impl TaskLog for Script {
-    async fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
-        let state = self.0.lock().unwrap();
-        let behind = state.log.iter().filter(|(seq, _)| *seq > after);
-        Ok(behind.take(most).cloned().collect())
+    async fn run_again(&self) -> Gate {
+        self.try_run().await.unwrap()
     }
 
-    async fn record(&self, event: Event) -> Result<(Seq, Timestamp), Error> {
-        if self.0.lock().unwrap().stale {
-            return Err(Stale::StaleRun.into());
+    /// Lets time pass while `work` waits.
+    async fn live<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.pass_time() => unreachable!("time never ends"),
         }
-        Ok(self.append(event))
-    }
-
-    fn cancel_requested(&self) -> bool {
-        self.0.lock().unwrap().canceled
-    }
-
-    async fn message_after(&self, after: Seq) -> Result<Option<(Seq, Message)>, Error> {
-        let state = self.0.lock().unwrap();
-        let found = state
-            .log
-            .iter()
-            .find_map(|(seq, entry)| match &entry.event {
-                Event::Received { message } if *seq > after => Some((*seq, message.clone())),
-                _ => None,
-            });
-        Ok(found)
-    }
-
-    async fn sleep(&self, span: Duration) {
-        let mut state = self.0.lock().unwrap();
-        state.clock.advance(span);
-        state.slept.push(span);
-    }
-}
-
-fn submission(limits: RunLimits) -> Submission {
-    Submission {
-        message: message("begin"),
-        tenant: Tenant::default(),
-        agent: "test".parse().unwrap(),
-        context_id: "context".to_owned(),
-        digest: Digest::of(b"component"),
-        config: "{}".to_owned(),
-        limits,
-        accepted_output_modes: Vec::new(),
-        metadata: None,
-        contract: REPLAY_CONTRACT,
-        seed: [0; 32],
-    }
-}
-
-fn message(text: &str) -> Message {
-    Message {
-        id: text.to_owned(),
-        parts: vec![Part::text(text)],
-        metadata: None,
-        extensions: Vec::new(),
-        reference_task_ids: Vec::new(),
     }
 }
 
@@ -178,12 +72,17 @@ fn said(text: &str) -> Event {
 
 fn mismatch(stop: &CallError) -> String {
     match stop {
-        CallError::Stopped(Stop::Mismatch(reason)) => reason.clone(),
+        CallError::Stopped(stop @ Stop::Mismatch(_)) => stop.to_string(),
         other => panic!("not a mismatch: {other:?}"),
     }
 }
 
-async fn next(gate: &mut Gate<Script>) -> Option<String> {
+async fn ask(gate: &mut Gate) -> Result<Message, CallError> {
+    let question = gate.ask(InputKind::Input, vec![Part::text("?")]).await?;
+    gate.take_answer(question).await
+}
+
+async fn next(gate: &mut Gate) -> Option<String> {
     gate.next_message().await.unwrap().map(|message| message.id)
 }
 
@@ -217,7 +116,7 @@ async fn a_worker_that_does_something_else_is_stopped() {
     let reason = mismatch(&other.unwrap_err());
     assert_eq!(
         reason,
-        "replay differs from the log at entry 3: the log has `said`, the worker did another `said`"
+        "replay differs from the log at entry 4: the log has `said`, the worker did another `said`"
     );
     let progress = Event::Progress {
         percent: None,
@@ -234,7 +133,7 @@ async fn a_worker_that_does_something_else_is_stopped() {
 async fn a_stale_run_stops() {
     let script = Script::new(RunLimits::default());
     let mut gate = script.first_run().await;
-    script.0.lock().unwrap().stale = true;
+    script.lease();
     let stopped = gate.effect(said("late")).await;
     assert_eq!(stopped, Err(Stop::Stale.into()));
 }
@@ -244,15 +143,13 @@ async fn the_first_message_behind_a_question_is_its_answer() {
     let script = Script::new(RunLimits::default());
     let mut gate = script.first_run().await;
     script.receive("early");
-    let ask = || (InputKind::Input, vec![Part::text("?")]);
-    let asked = gate.ask(ask().0, ask().1).await;
-    assert_eq!(asked, Err(Stop::Suspended.into()));
+    assert_eq!(ask(&mut gate).await, Err(Stop::Suspended.into()));
 
     script.pass(5_000);
     script.receive("answer");
     script.receive("late");
     let mut gate = script.run_again().await;
-    assert_eq!(gate.ask(ask().0, ask().1).await.unwrap().id, "answer");
+    assert_eq!(ask(&mut gate).await.unwrap().id, "answer");
     assert!(!gate.is_replaying());
     // The worker sees that time has passed.
     assert_eq!(gate.time().now_ns(), 5_000 * MS);
@@ -261,25 +158,32 @@ async fn the_first_message_behind_a_question_is_its_answer() {
     assert_eq!(next(&mut gate).await, None);
 
     let mut gate = script.run_again().await;
-    gate.ask(ask().0, ask().1).await.unwrap();
+    ask(&mut gate).await.unwrap();
     assert_eq!(next(&mut gate).await.as_deref(), Some("early"));
     assert_eq!(next(&mut gate).await.as_deref(), Some("late"));
     assert!(!gate.is_replaying());
 }
 
 #[tokio::test]
-async fn a_question_after_a_cancel_is_refused() {
+async fn a_cancel_is_told_once_and_then_questions_are_refused() {
     let script = Script::new(RunLimits::default());
     let mut gate = script.first_run().await;
     script.cancel();
-    let asked = gate.ask(InputKind::Input, vec![Part::text("?")]).await;
-    assert_eq!(asked, Err(Refusal::Canceled.into()));
-    gate.effect(said("goodbye")).await.unwrap();
-    assert_eq!(script.journaled(), [said("goodbye")]);
+    for run in 1..=2 {
+        assert_eq!(ask(&mut gate).await, Err(Refusal::Canceled.into()), "run {run}");
+        script.live(gate.sleep_until(20 * MS)).await.unwrap();
+        let asked = gate.ask(InputKind::Input, vec![Part::text("?")]).await;
+        assert_eq!(asked, Err(Refusal::Canceled.into()));
+        gate.effect(said("goodbye")).await.unwrap();
+        gate = script.run_again().await;
+    }
+    let kinds = script.journaled();
+    let kinds: Vec<_> = kinds.iter().map(Event::kind).collect();
+    assert_eq!(kinds, ["asked", "noticed", "slept", "said"]);
 }
 
 /// Looks for a message and for a cancel in turn, and tells what it saw at which look.
-async fn look_around(gate: &mut Gate<Script>, script: Option<&Script>) -> Vec<String> {
+async fn look_around(gate: &mut Gate, script: Option<&Script>) -> Vec<String> {
     let mut seen = Vec::new();
     for turn in 0..4 {
         if let (Some(script), 1) = (script, turn) {
@@ -303,7 +207,7 @@ async fn looks_see_the_same_at_the_same_place() {
     assert_eq!(live[1], "Some(\"hurry\") false");
     assert_eq!(live[2], "None true");
     assert_eq!(live[3], "None true");
-    let message = Observation::Message(Seq(3));
+    let message = Observation::Message(Seq(4));
     let expected = [
         Event::Observed {
             call: 3,
@@ -372,15 +276,15 @@ async fn time_passes_with_entries_and_looks() {
 async fn a_wait_is_not_repeated() {
     let script = Script::new(RunLimits::default());
     let mut gate = script.first_run().await;
-    gate.wait(250 * MS).await.unwrap();
+    script.live(gate.wait_until(250 * MS)).await.unwrap();
     assert_eq!(gate.time().now_ns(), 250 * MS);
     assert_eq!(script.slept(), [Duration::from_millis(250)]);
 
     let mut gate = script.run_again().await;
-    gate.wait(250 * MS).await.unwrap();
+    script.live(gate.wait_until(250 * MS)).await.unwrap();
     assert_eq!(gate.time().now_ns(), 250 * MS);
     assert_eq!(script.slept().len(), 1);
-    let other = script.run_again().await.wait(251 * MS).await;
+    let other = script.run_again().await.wait_until(251 * MS).await;
     mismatch(&other.map_err(CallError::from).unwrap_err());
 }
 
@@ -391,13 +295,13 @@ async fn a_wait_that_a_crash_cut_short_goes_on_where_it_was() {
     // The first run waits for a second; the host is killed after 0.9 s.
     script.pass(900);
     let mut gate = script.run_again().await;
-    gate.wait(1_000 * MS).await.unwrap();
+    script.live(gate.wait_until(1_000 * MS)).await.unwrap();
     assert_eq!(script.slept(), [Duration::from_millis(100)]);
 
     // A wait that begins in this run takes as long as it says, however long was computed before.
     script.pass(5_000);
     let until_ns = gate.time().now_ns() + 300 * MS;
-    gate.wait(until_ns).await.unwrap();
+    script.live(gate.wait_until(until_ns)).await.unwrap();
     assert_eq!(script.slept()[1], Duration::from_millis(300));
 }
 
@@ -406,13 +310,13 @@ async fn spinning_makes_a_wait_now_and_then() {
     let script = Script::new(RunLimits::default());
     let mut gate = script.first_run().await;
     for _ in 0..512 {
-        gate.idle().await.unwrap();
+        script.live(gate.idle()).await.unwrap();
     }
     let waits = [MS, 2 * MS].map(|until_ns| Event::Slept { until_ns });
     assert_eq!(script.journaled(), waits);
     let mut gate = script.run_again().await;
     for _ in 0..512 {
-        gate.idle().await.unwrap();
+        script.live(gate.idle()).await.unwrap();
     }
     assert!(!gate.is_replaying());
     assert_eq!(script.journaled(), waits);
@@ -437,11 +341,11 @@ async fn limits_refuse_in_words_and_the_same_in_a_replay() {
             gate.effect(said(text)).await.unwrap();
         }
         let full = Err(Refusal::Limit("log entries: 3".to_owned()).into());
-        assert_eq!(gate.effect(said("four")).await, full);
+        assert_eq!(gate.effect(said("four")).await.map(drop), full);
         let prompt = vec![Part::text("?")];
         assert_eq!(gate.ask(InputKind::Input, prompt).await.map(drop), full);
         assert_eq!(gate.next_message().await.map(drop), full);
-        assert_eq!(gate.wait(MS).await, Err(Stop::LogLimit { limit: 3 }));
+        assert_eq!(gate.wait_until(MS).await, Err(Stop::LogLimit { limit: 3 }));
         assert!(!gate.cancel_requested().await.unwrap());
         if !again {
             gate = script.run_again().await;
@@ -511,10 +415,8 @@ async fn messages_that_are_not_kept_are_read_again() {
 #[tokio::test]
 async fn a_log_of_another_contract_is_refused() {
     let script = Script::new(RunLimits::default());
-    if let Event::Submitted(submission) = &mut script.0.lock().unwrap().log[0].1.event {
-        submission.contract = REPLAY_CONTRACT + 1;
-    }
-    let opened = script.try_run(1).await.map(drop);
+    script.change_submission(|submission| submission.contract += 1);
+    let opened = script.try_run().await.map(drop);
     assert!(matches!(opened, Err(Stop::Incompatible(_))));
 }
 

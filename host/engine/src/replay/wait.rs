@@ -118,10 +118,11 @@ impl Gate {
         self.apply_event(event)
     }
 
-    /// Waits until so many nanoseconds after the task began. For waits that cannot be told of a cancel.
+    /// Waits until so many nanoseconds after the task began.
     ///
     /// # Errors
     /// Like [`Gate::next_event`].
+    #[cfg(test)]
     pub(crate) async fn wait_until(&mut self, until_ns: u64) -> Result<(), Stop> {
         let wants = Wants {
             due_ns: Some(until_ns),
@@ -151,6 +152,7 @@ impl Gate {
 
     /// Waits, if the task goes on at all, for what `wants` says.
     async fn live_event(&mut self, wants: &Wants) -> Result<Event, Stop> {
+        self.go_live()?;
         self.launch();
         if let Some((ticket, arrival)) = self.take_lost() {
             return Ok(arrived(ticket, arrival));

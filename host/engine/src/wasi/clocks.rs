@@ -4,7 +4,6 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 
-use super::poll::Timer;
 use crate::host::Ctx;
 
 /// The smallest step that the clocks make, in nanoseconds.
@@ -20,12 +19,12 @@ impl monotonic_clock::Host for Ctx {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        self.timer(Timer { until_ns: when })
+        self.timer(when)
     }
 
     fn subscribe_duration(&mut self, span: u64) -> wasmtime::Result<Resource<DynPollable>> {
         let until_ns = self.time().now_ns().saturating_add(span);
-        self.timer(Timer { until_ns })
+        self.timer(until_ns)
     }
 }
 

@@ -1,16 +1,24 @@
 //! The `wasi:*` interfaces that language runtimes need, all of them virtual.
 //!
 //! There are no files, no sockets, no arguments and no environment; standard input is empty. Clocks
-//! ([`clocks`]), timers and readiness ([`poll`]) and output ([`output`]) are the host's own, because
-//! those of wasmtime-wasi follow the real time and the scheduler, which no replay can repeat. Random
-//! numbers follow from the task's secret seed.
+//! ([`clocks`]), timers and readiness ([`poll`]), streams ([`streams`]), requests ([`http`]) and output
+//! ([`output`]) are the host's own, because those of wasmtime-wasi follow the real time and the scheduler,
+//! which no replay can repeat. Random numbers follow from the task's secret seed.
 
+mod bindings;
 mod clocks;
+#[expect(unreachable_pub, reason = "the bindings name the types of resources again")]
+mod http;
 mod output;
 mod poll;
 mod random;
+mod streams;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use poll::Timers;
+pub(crate) use http::Http;
+pub(crate) use poll::Pollables;
+pub(crate) use random::Numbers;
 
 use std::sync::Arc;
 
@@ -19,6 +27,8 @@ use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io::poll as wasi_poll;
 
+use bindings::wasi::http::{outgoing_handler, types as http_types};
+use bindings::wasi::io::streams as wasi_streams;
 use crate::diagnostics::{Diagnostics, Stream};
 use crate::host::Ctx;
 use output::Output;
@@ -26,7 +36,7 @@ use output::Output;
 /// How many random bytes a worker gets in one call. Part of the replay contract.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
-/// Links every interface of WASI 0.2 except HTTP.
+/// Links every interface of WASI 0.2 but those for serving requests.
 ///
 /// # Errors
 /// Only if the interfaces contradict each other.
@@ -37,8 +47,16 @@ pub(crate) fn link(linker: &mut Linker<Ctx>) -> wasmtime::Result<()> {
     wasi_poll::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
     monotonic_clock::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
     wall_clock::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
+    wasi_streams::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
     linker.allow_shadowing(false);
+    http_types::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
+    outgoing_handler::add_to_linker::<Ctx, HasSelf<Ctx>>(linker, |ctx| ctx)?;
     Ok(())
+}
+
+/// The numbers of a task with this seed.
+pub(crate) fn numbers(seed: [u8; 32]) -> Numbers {
+    Numbers::new(seed)
 }
 
 /// What one instance finds around it.

@@ -7,6 +7,29 @@ use rand_chacha::ChaCha20Rng;
 const SECURE: u64 = 0;
 const INSECURE: u64 = 1;
 const INSECURE_SEED: u64 = 2;
+const NUMBERS: u64 = 3;
+
+/// For `taskyard:worker/wait`.
+pub(crate) struct Numbers(ChaCha20Rng);
+
+impl Numbers {
+    /// The numbers of a task with this seed.
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Self(stream(seed, NUMBERS))
+    }
+
+    /// The next number.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// The next UUID (version 4).
+    pub(crate) fn new_id(&mut self) -> String {
+        let random = u128::from(self.next()) << 64 | u128::from(self.next());
+        let bytes = random.to_be_bytes();
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
 
 /// For `wasi:random/random`. As good as the seed is secret.
 pub(super) fn secure(seed: [u8; 32]) -> ChaCha20Rng {

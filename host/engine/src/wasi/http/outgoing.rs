@@ -1,0 +1,412 @@
+//! Requests as workers make them: method, address, headers, body.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use taskyard_outbound::Request;
+use taskyard_task::HttpHeader;
+use wasmtime::component::Resource;
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi_io::async_trait;
+use wasmtime_wasi_io::bytes::Bytes;
+
+use super::exchange::Shared;
+use super::{Fields, error};
+use crate::host::Ctx;
+use crate::replay::{Reading, Sending};
+use crate::wasi::bindings::wasi::http::types::{
+    ErrorCode, HostOutgoingBody, HostOutgoingRequest, HostRequestOptions, Method, Scheme,
+};
+
+/// How much of a body may be written at once. Always the same, so that a replay writes in the same pieces.
+const ROOM_BYTES: usize = 64 << 10;
+/// Asks for a response that is read piece by piece. Not sent.
+const STREAM_HEADER: &str = "taskyard-stream";
+/// Set by the host if the worker did not.
+const KEY_HEADER: &str = "idempotency-key";
+
+/// A request that is being made.
+#[derive(Debug)]
+pub struct OutgoingRequest {
+    method: Method,
+    scheme: Option<Scheme>,
+    authority: Option<String>,
+    path_with_query: Option<String>,
+    headers: Fields,
+    exchange: Shared,
+    /// Whether the worker asked for the body, to write it.
+    has_body: bool,
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub struct OutgoingBody {
+    exchange: Shared,
+    /// How long the headers say that it is.
+    announced: Option<u64>,
+    has_stream: bool,
+}
+
+/// Where a body is written.
+struct Writer(Shared);
+
+/// How long parts of an exchange may take, in nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub struct RequestOptions {
+    connect: Option<u64>,
+    first_byte: Option<u64>,
+    between_bytes: Option<u64>,
+}
+
+impl OutgoingRequest {
+    /// What is sent, without the body.
+    ///
+    /// # Errors
+    /// If that is not a request.
+    pub(super) fn draft(&self, options: Option<&RequestOptions>) -> Result<Sending, ErrorCode> {
+        let reading = if self.headers.has(STREAM_HEADER) {
+            Reading::Pieces
+        } else {
+            Reading::AsItComes
+        };
+        let is_sent = |header: &&(String, Vec<u8>)| !header.0.eq_ignore_ascii_case(STREAM_HEADER);
+        let headers = self.headers.iter().filter(is_sent).cloned();
+        Ok(Sending {
+            request: Request {
+                method: self.method_name().to_owned(),
+                url: self.url()?,
+                headers: headers.map(|(name, value)| HttpHeader { name, value }).collect(),
+                body: bytes::Bytes::new(),
+                timeout: options.and_then(RequestOptions::silence),
+                retry: None,
+                idempotency_key: None,
+                max_response_bytes: None,
+            },
+            resend: true,
+            reading,
+            wants_key: !self.is_safe() && !self.headers.has(KEY_HEADER),
+        })
+    }
+
+    /// The exchange, whose body is complete if there is none.
+    pub(super) fn into_exchange(self) -> Shared {
+        if !self.has_body {
+            self.exchange.lock().complete();
+        }
+        self.exchange
+    }
+
+    fn method_name(&self) -> &str {
+        match &self.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+            Method::Connect => "CONNECT",
+            Method::Options => "OPTIONS",
+            Method::Trace => "TRACE",
+            Method::Patch => "PATCH",
+            Method::Other(name) => name,
+        }
+    }
+
+    /// Whether sending it twice changes nothing.
+    fn is_safe(&self) -> bool {
+        matches!(
+            self.method,
+            Method::Get | Method::Head | Method::Options | Method::Trace
+        )
+    }
+
+    fn url(&self) -> Result<String, ErrorCode> {
+        let scheme = match &self.scheme {
+            Some(Scheme::Http) => "http",
+            Some(Scheme::Https) | None => "https",
+            Some(Scheme::Other(_)) => return Err(ErrorCode::HttpProtocolError),
+        };
+        let Some(authority) = &self.authority else {
+            return Err(ErrorCode::HttpRequestUriInvalid);
+        };
+        let path = self.path_with_query.as_deref().unwrap_or_default();
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        Ok(format!("{scheme}://{authority}{slash}{path}"))
+    }
+}
+
+impl RequestOptions {
+    /// How long the other side may be silent. How long connecting takes is the operator's business.
+    fn silence(&self) -> Option<Duration> {
+        let longest = self.first_byte.max(self.between_bytes);
+        longest.map(Duration::from_nanos)
+    }
+}
+
+/// Whether a path and query can stand behind an authority.
+fn is_path(text: &str) -> bool {
+    let begins = text.is_empty() || text.starts_with(['/', '?']);
+    begins && (text.is_empty() || http::uri::PathAndQuery::from_str(text).is_ok())
+}
+
+#[async_trait]
+impl Pollable for Writer {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Writer {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.0.lock().write(&bytes).map_err(error::broken)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(ROOM_BYTES)
+    }
+}
+
+impl HostOutgoingRequest for Ctx {
+    fn new(&mut self, headers: Resource<Fields>) -> wasmtime::Result<Resource<OutgoingRequest>> {
+        let headers = self.table.delete(headers)?.fixed();
+        let gate = self.gate();
+        let limit = gate.map_or(0, |gate| gate.budget().limits().message_bytes);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let request = OutgoingRequest {
+            method: Method::Get,
+            scheme: None,
+            authority: None,
+            path_with_query: None,
+            headers,
+            exchange: Shared::new(&self.http.room, limit)?,
+            has_body: false,
+        };
+        Ok(self.table.push(request)?)
+    }
+
+    fn body(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+    ) -> wasmtime::Result<Result<Resource<OutgoingBody>, ()>> {
+        let request = self.table.get_mut(&request)?;
+        let Ok(announced) = request.headers.content_length() else {
+            return Ok(Err(()));
+        };
+        if std::mem::replace(&mut request.has_body, true) {
+            return Ok(Err(()));
+        }
+        let body = OutgoingBody {
+            exchange: request.exchange.clone(),
+            announced,
+            has_stream: false,
+        };
+        Ok(Ok(self.table.push(body)?))
+    }
+
+    fn method(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Method> {
+        Ok(self.table.get(&request)?.method.clone())
+    }
+
+    fn set_method(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        method: Method,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        let is_valid = match &method {
+            Method::Other(name) => http::Method::from_str(name).is_ok(),
+            _ => true,
+        };
+        let request = self.table.get_mut(&request)?;
+        Ok(set(&mut request.method, method, is_valid))
+    }
+
+    fn path_with_query(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(self.table.get(&request)?.path_with_query.clone())
+    }
+
+    fn set_path_with_query(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        path: Option<String>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        let is_valid = path.as_deref().is_none_or(is_path);
+        let request = self.table.get_mut(&request)?;
+        Ok(set(&mut request.path_with_query, path, is_valid))
+    }
+
+    fn scheme(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Option<Scheme>> {
+        Ok(self.table.get(&request)?.scheme.clone())
+    }
+
+    fn set_scheme(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        scheme: Option<Scheme>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        let is_valid = match &scheme {
+            Some(Scheme::Other(name)) => http::uri::Scheme::from_str(name).is_ok(),
+            _ => true,
+        };
+        let request = self.table.get_mut(&request)?;
+        Ok(set(&mut request.scheme, scheme, is_valid))
+    }
+
+    fn authority(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(self.table.get(&request)?.authority.clone())
+    }
+
+    fn set_authority(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+        authority: Option<String>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        let is_valid = authority
+            .as_deref()
+            .is_none_or(|text| http::uri::Authority::from_str(text).is_ok());
+        let request = self.table.get_mut(&request)?;
+        Ok(set(&mut request.authority, authority, is_valid))
+    }
+
+    fn headers(
+        &mut self,
+        request: Resource<OutgoingRequest>,
+    ) -> wasmtime::Result<Resource<Fields>> {
+        let request = self.table.get(&request)?;
+        let headers = request.headers.copy(&self.http.room)?.fixed();
+        Ok(self.table.push(headers)?)
+    }
+
+    fn drop(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<()> {
+        self.table.delete(request)?;
+        Ok(())
+    }
+}
+
+fn set<T>(place: &mut T, value: T, is_valid: bool) -> Result<(), ()> {
+    if !is_valid {
+        return Err(());
+    }
+    *place = value;
+    Ok(())
+}
+
+impl HostOutgoingBody for Ctx {
+    fn write(
+        &mut self,
+        body: Resource<OutgoingBody>,
+    ) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
+        let outgoing = self.table.get_mut(&body)?;
+        if std::mem::replace(&mut outgoing.has_stream, true) {
+            return Ok(Err(()));
+        }
+        let stream: DynOutputStream = Box::new(Writer(outgoing.exchange.clone()));
+        Ok(Ok(self.table.push_child(stream, &body)?))
+    }
+
+    /// Class: effect, if the request waits for its body.
+    async fn finish(
+        &mut self,
+        body: Resource<OutgoingBody>,
+        trailers: Option<Resource<Fields>>,
+    ) -> wasmtime::Result<Result<(), ErrorCode>> {
+        let OutgoingBody {
+            exchange,
+            announced,
+            ..
+        } = self.table.delete(body)?;
+        if let Some(trailers) = trailers {
+            self.table.delete(trailers)?;
+            let problem = "trailers are not supported".to_owned();
+            return Ok(refuse(&exchange, ErrorCode::InternalError(Some(problem))));
+        }
+        let written = exchange.lock().written();
+        if announced.is_some_and(|announced| announced != written) {
+            let code = ErrorCode::HttpRequestBodySize(Some(written));
+            return Ok(refuse(&exchange, code));
+        }
+        exchange.lock().complete();
+        if let Some(gate) = self.gate_mut() {
+            exchange.send_if_complete(gate).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn drop(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {
+        let body = self.table.delete(body)?;
+        // What is not finished is not what was meant.
+        body.exchange.lock().fail(ErrorCode::HttpProtocolError);
+        Ok(())
+    }
+}
+
+fn refuse(exchange: &Shared, code: ErrorCode) -> Result<(), ErrorCode> {
+    exchange.lock().fail(code.clone());
+    Err(code)
+}
+
+impl HostRequestOptions for Ctx {
+    fn new(&mut self) -> wasmtime::Result<Resource<RequestOptions>> {
+        Ok(self.table.push(RequestOptions::default())?)
+    }
+
+    fn connect_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+    ) -> wasmtime::Result<Option<u64>> {
+        Ok(self.table.get(&options)?.connect)
+    }
+
+    fn set_connect_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+        timeout: Option<u64>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        self.table.get_mut(&options)?.connect = timeout;
+        Ok(Ok(()))
+    }
+
+    fn first_byte_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+    ) -> wasmtime::Result<Option<u64>> {
+        Ok(self.table.get(&options)?.first_byte)
+    }
+
+    fn set_first_byte_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+        timeout: Option<u64>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        self.table.get_mut(&options)?.first_byte = timeout;
+        Ok(Ok(()))
+    }
+
+    fn between_bytes_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+    ) -> wasmtime::Result<Option<u64>> {
+        Ok(self.table.get(&options)?.between_bytes)
+    }
+
+    fn set_between_bytes_timeout(
+        &mut self,
+        options: Resource<RequestOptions>,
+        timeout: Option<u64>,
+    ) -> wasmtime::Result<Result<(), ()>> {
+        self.table.get_mut(&options)?.between_bytes = timeout;
+        Ok(Ok(()))
+    }
+
+    fn drop(&mut self, options: Resource<RequestOptions>) -> wasmtime::Result<()> {
+        self.table.delete(options)?;
+        Ok(())
+    }
+}
