@@ -41,14 +41,16 @@ impl Worker for Countdown {
 
         for step in 0..steps {
             let left = steps - step;
-            if task.cancel_requested() {
-                // There is a grace time for a last word. The task ends as canceled whatever we return.
-                task.say(format!("stopped at {left}"))?;
-                return Err(OpError::Canceled.into());
-            }
             task.progress(percent(step, steps), &format!("{left}"))?;
             note_messages(task)?;
-            task.sleep(tick);
+            match task.sleep(tick) {
+                // There is a grace time for a last word. The task ends as canceled whatever we return.
+                Err(OpError::Canceled) => {
+                    task.say(format!("stopped at {left}"))?;
+                    return Err(OpError::Canceled.into());
+                }
+                slept => slept?,
+            }
         }
         task.artifact("lift-off").put("Lift-off!")?;
         Ok(Outcome::completed())
@@ -97,7 +99,7 @@ mod tests {
         let steps = [(0, "3"), (33, "2"), (66, "1")];
         let expected = steps.map(|(percent, text)| Event::progress(percent, text));
         assert_eq!(run.events[..3], expected);
-        assert_eq!(run.slept, Duration::from_millis(750));
+        assert_eq!(run.elapsed, Duration::from_millis(750));
         assert_eq!(run.artifact_text("lift-off").as_deref(), Some("Lift-off!"));
         assert!(run.is_completed());
     }
@@ -107,7 +109,7 @@ mod tests {
         let run = Host::new()
             .message(Part::url("https://a.example/"))
             .run::<Countdown>();
-        assert_eq!(run.slept, Duration::from_secs(10));
+        assert_eq!(run.elapsed, Duration::from_secs(10));
     }
 
     #[test]
@@ -123,15 +125,13 @@ mod tests {
 
     #[test]
     fn stops_when_asked_to_cancel() {
-        // Call 1 looks for a cancel, 2 reports, 3 looks for messages, 4 sleeps, 5 looks again.
-        let run = Host::new()
-            .message("10")
-            .cancel_at_call(5)
-            .run::<Countdown>();
+        let cancel = Duration::from_millis(1_500);
+        let host = Host::new().message("10").cancel_at(cancel);
+        let run = host.run_with_crashes::<Countdown>();
 
         assert_eq!(run.said(), ["stopped at 9"]);
         assert_eq!(run.failure().map(Error::code), Some("canceled"));
-        assert_eq!(run.slept, Duration::from_secs(1));
+        assert_eq!(run.elapsed, cancel);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub enum Disposition {
     Transient,
     /// Like `Transient`, but not before this span has passed. Counted in whole milliseconds.
     TransientAfter(Duration),
+    /// The task is parked until an operator looks at it, and then goes on from its log.
+    Pause,
 }
 
 /// Why a run failed.
@@ -61,6 +63,12 @@ impl Error {
     /// A failure that may pass. `code` is a short word for programs, such as `upstream-busy`.
     pub fn transient(code: impl Into<String>, message: impl Display) -> Self {
         Self::permanent(code, message).with_disposition(Disposition::Transient)
+    }
+
+    /// A failure that an operator can mend: the task is parked, and nothing is lost. `code` is a short
+    /// word for programs, such as `no-credit`.
+    pub fn paused(code: impl Into<String>, message: impl Display) -> Self {
+        Self::permanent(code, message).with_disposition(Disposition::Pause)
     }
 
     /// The same failure with another disposition.
@@ -133,13 +141,19 @@ permanent_with_code! {
     std::fmt::Error => "format",
 }
 
-/// Says about a failed step that trying again may help.
+/// Says about a failed step what would help.
+///
+/// A run that is tried again replays its log first: calls of the host that failed fail again. So this is
+/// for what is not in the log. Failed requests are: give them a [`Retry`](crate::http::Retry).
 pub trait ResultExt<T> {
     /// The failure may pass: try again with growing delays.
     fn transient(self) -> Result<T>;
 
     /// The failure may pass, but not before `delay` is over.
     fn transient_after(self, delay: Duration) -> Result<T>;
+
+    /// Only an operator can help: park the task.
+    fn pause(self) -> Result<T>;
 }
 
 impl<T, E: Into<Error>> ResultExt<T> for std::result::Result<T, E> {
@@ -150,6 +164,10 @@ impl<T, E: Into<Error>> ResultExt<T> for std::result::Result<T, E> {
     fn transient_after(self, delay: Duration) -> Result<T> {
         let disposition = Disposition::TransientAfter(delay);
         self.map_err(|error| error.into().with_disposition(disposition))
+    }
+
+    fn pause(self) -> Result<T> {
+        self.map_err(|error| error.into().with_disposition(Disposition::Pause))
     }
 }
 
@@ -197,9 +215,28 @@ mod tests {
 
     #[test]
     fn a_refused_call_is_permanent_and_keeps_its_code() {
-        let error = Error::from(OpError::Canceled);
-        assert_eq!(error.code(), "canceled");
-        assert_eq!(error.disposition(), Disposition::Permanent);
+        let text = || "x".to_owned();
+        for (refusal, code) in [
+            (OpError::Canceled, "canceled"),
+            (OpError::TimedOut, "timed-out"),
+            (OpError::Denied(text()), "denied"),
+            (OpError::LimitExceeded(text()), "limit-exceeded"),
+            (OpError::Invalid(text()), "invalid-call"),
+            (OpError::Failed(text()), "failed"),
+            (OpError::Interrupted(text()), "interrupted"),
+        ] {
+            let error = Error::from(refusal);
+            assert_eq!(error.code(), code);
+            assert_eq!(error.disposition(), Disposition::Permanent);
+        }
+    }
+
+    #[test]
+    fn whatever_an_operator_can_mend_parks_the_task() {
+        let paused: Result<()> = Err(OpError::Denied("a.example".to_owned())).pause();
+        assert_eq!(paused.unwrap_err().disposition(), Disposition::Pause);
+        let paused = Error::paused("no-credit", "the account is empty");
+        assert_eq!(paused.disposition(), Disposition::Pause);
     }
 
     #[test]

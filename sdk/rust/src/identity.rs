@@ -16,4 +16,6 @@ pub struct Identity {
     pub plugin_digest: String,
     /// Media types that the client accepts; empty when it said nothing.
     pub accepted_output_modes: Vec<String>,
+    /// The task that started this one as its child, if one did.
+    pub parent_task: Option<String>,
 }

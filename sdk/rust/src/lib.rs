@@ -44,12 +44,12 @@
 //!
 //! # A worker runs more than once
 //!
-//! The host writes every call of a worker to the task's log. When the run ends early, because the
-//! machine lost power or because [`Task::ask`] waits for a person, the worker starts from the
-//! beginning, and the calls in the log return at once what they returned then: nothing is shown
-//! twice, and no person is asked twice. So a worker reads top to bottom like a plain function, as
-//! long as it does the same things in the same order each time. Time, random numbers and the order
-//! of a `HashMap` are replayed as well; there is nothing else that could differ.
+//! The host writes what a worker does, and what it gets to see, to the task's log. When the run ends
+//! early, because the machine lost power or because the worker waits for long, it starts from the
+//! beginning, and the calls in the log return at once what they returned then: nothing is shown twice, no
+//! person is asked twice, and no request is paid twice. So a worker reads top to bottom like a plain
+//! function, as long as it does the same things in the same order each time. Time, random numbers and the
+//! order of a `HashMap` are replayed as well; there is nothing else that could differ.
 //!
 //! # What a worker can do
 //!
@@ -58,36 +58,99 @@
 //! | show how far it is | [`Task::progress`], [`Task::progress_note`] |
 //! | say something on the way | [`Task::say`] |
 //! | deliver results, whole or as a stream | [`Task::artifact`] |
-//! | ask a person or another agent | [`Task::ask`], [`Task::ask_for_auth`] |
-//! | hear what the client adds later | [`Task::next_message`] |
+//! | ask a person | [`Task::ask`], [`Task::ask_later`], [`Task::ask_for_auth`] |
+//! | hear what the client adds later | [`Task::messages`], [`Task::next_message`] |
+//! | send requests | [`http::get`], [`http::request`], and their [`stream`](http::Request::stream)s |
+//! | give work to other agents | [`children::agent`], [`children::remote`] |
+//! | wait | [`wait::sleep`], [`wait::sleep_until`] |
+//! | wait for several things at once | [`select()`], [`select_all`], [`join`], [`join_all`], [`wait::timer`] |
+//! | keep state over tasks | [`state::task`], [`state::context`], [`state::plugin`], [`state::tenant`] |
+//! | not repeat expensive work | [`memo()`] |
+//! | live long | [`Outcome::continue_as_new`], [`Task::should_continue_as_new`] |
 //! | notice that nobody wants the result | [`Task::cancel_requested`], [`Task::check_cancel`] |
-//! | wait | [`Task::sleep`] or `std::thread::sleep` |
+//! | know the time, make up names | [`wait::now`], [`wait::new_id`], [`wait::random`] |
 //! | read its settings | [`Task::config`] |
 //! | tell the operator something | [`Task::log`], or print to stderr |
 //!
-//! There are no files, sockets, threads or environment variables in the sandbox.
+//! The functions work anywhere in `run`: the host knows which task it is. There are no files, sockets,
+//! threads or environment variables in the sandbox.
+//!
+//! # Waiting
+//!
+//! What was started without waiting for it has a [`Ticket`], typed by what taking it gives:
+//!
+//! ```
+//! use std::time::Duration;
+//! use taskyard_sdk::prelude::*;
+//! # struct Shopper;
+//! # impl Worker for Shopper {
+//! #     fn describe() -> Manifest { Manifest::new("shopper", "1.0.0", "Compares prices.") }
+//!
+//! fn run(task: &Task, _: Message) -> Result<Outcome> {
+//!     let shops = ["a", "b"].map(|shop| http::request("GET", format!("https://{shop}.example/price")).start());
+//!     let prices = join_all(shops.into_iter().collect::<Result<Vec<_>, _>>()?)?;
+//!     let cheapest = prices.iter().map(http::Response::text).min().unwrap_or_default();
+//!
+//!     let answer = task.ask_later(format!("Buy for {cheapest}?"))?;
+//!     match select(answer, wait::timer(Duration::from_secs(3_600)))? {
+//!         Either::First(message) if message.text() == "yes" => Ok(Outcome::completed_with("bought")),
+//!         Either::First(_) => Ok(Outcome::rejected("not bought")),
+//!         Either::Second(()) => Ok(Outcome::rejected("nobody answered")),
+//!     }
+//! }
+//! # }
+//!
+//! use taskyard_sdk::testing::{Host, Reply};
+//!
+//! let host = Host::new()
+//!     .respond("GET https://a.example/price", Reply::text("7").after(Duration::from_secs(2)))
+//!     .respond("GET https://b.example/price", Reply::text("8"))
+//!     .answer("yes");
+//! let run = host.run_with_crashes::<Shopper>();
+//! assert_eq!(run.waiting(), None);
+//! assert_eq!(run.final_text().as_deref(), Some("bought"));
+//! assert_eq!(run.requests.len(), 2);
+//! ```
+//!
+//! While a task waits for long, its worker is not in memory, so a wait of months costs nothing.
 //!
 //! # How a run ends
 //!
-//! With an [`Outcome`]: completed, rejected, or a direct reply. Or with an [`Error`], which `?` makes
-//! from most things; it fails the task unless [`ResultExt::transient`] asks for another try.
-//! A panic is a bug of the worker: its message is on stderr, and the host keeps it for the operator.
+//! With an [`Outcome`]: completed, rejected, a direct reply, or continued as new. Or with an [`Error`],
+//! which `?` makes from most things; it fails the task unless [`ResultExt::transient`] asks for another
+//! try, or [`ResultExt::pause`] for an operator. A panic is a bug of the worker: its message is on
+//! stderr, and the host keeps it for the operator.
 //!
-//! The host refuses what is beyond its limits with an [`OpError`], not with a trap: a worker may
-//! handle it, for example by delivering what it has.
+//! The host refuses what is beyond its limits, and tells of failures outside, with an [`OpError`], not
+//! with a trap: a worker may handle it, for example by delivering what it has. It is in the log: another
+//! try of the run meets it again.
+//!
+//! # Cancel
+//!
+//! When the client cancels, the call that waits next returns [`OpError::Canceled`], once. With `?` the
+//! run ends; a worker with something to clean up handles it, and has a grace time that the operator sets.
 
 mod artifact;
+pub mod children;
 mod config;
+mod current;
 mod error;
 mod host;
+pub mod http;
 mod identity;
 mod log;
 mod manifest;
+mod memo;
 mod message;
+mod millis;
 mod op_error;
 mod outcome;
 mod part;
+mod select;
+pub mod state;
 mod task;
+mod ticket;
+pub mod wait;
 mod worker;
 
 #[cfg(target_family = "wasm")]
@@ -97,25 +160,31 @@ pub mod guest;
 pub mod testing;
 
 pub use artifact::{Artifact, ArtifactBuilder};
+pub use children::ChildEnd;
 pub use config::Config;
 pub use error::{Disposition, Error, OrFail, Result, ResultExt};
 pub use host::InputKind;
 pub use identity::Identity;
 pub use log::{Level, Log};
 pub use manifest::{Manifest, Skill};
+pub use memo::{memo, try_memo};
 pub use message::Message;
 pub use op_error::OpError;
 pub use outcome::Outcome;
 pub use part::{Body, IntoParts, Part};
+pub use select::{Either, join, join_all, join_all_within, select, select_all};
 pub use task::Task;
+pub use ticket::Ticket;
 pub use worker::Worker;
 
 /// What most workers need: `use taskyard_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Artifact, Error, Manifest, Message, OpError, OrFail, Outcome, Part, Result, ResultExt,
-        Skill, Task, Worker,
+        Artifact, ChildEnd, Either, Error, Manifest, Message, OpError, OrFail, Outcome, Part,
+        Result, ResultExt, Skill, Task, Ticket, Worker,
     };
+    pub use crate::{children, http, state, wait};
+    pub use crate::{join, join_all, join_all_within, memo, select, select_all, try_memo};
 }
 
 /// Makes a [`Worker`] the one that the component exports. Once per plugin.

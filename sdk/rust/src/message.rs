@@ -1,5 +1,6 @@
 //! Messages that clients send.
 
+use crate::part::text_of;
 use crate::{IntoParts, Part};
 
 /// A message that a client sent.
@@ -36,7 +37,6 @@ impl Message {
     /// assert_eq!(message.text(), "one\ntwo");
     /// ```
     pub fn text(&self) -> String {
-        let texts: Vec<&str> = self.parts.iter().filter_map(Part::as_text).collect();
-        texts.join("\n")
+        text_of(&self.parts)
     }
 }

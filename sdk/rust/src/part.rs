@@ -139,6 +139,12 @@ impl From<String> for Part {
     }
 }
 
+/// The text parts, joined by line ends; empty if there are none.
+pub(crate) fn text_of(parts: &[Part]) -> String {
+    let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
+    texts.join("\n")
+}
+
 /// What can be said, asked or put: text, one part, or several parts.
 pub trait IntoParts {
     /// The parts, in order.

@@ -5,25 +5,34 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::artifact::ArtifactBuilder;
-use crate::host::{HostCalls, InputKind};
-use crate::{Config, Identity, IntoParts, Log, Message, OpError};
+use crate::host::{HostCalls, InputKind, TicketId};
+use crate::{
+    Config, Error, Identity, IntoParts, Log, Message, OpError, Result, Ticket, current, millis,
+};
 
-/// The task that a worker runs, and its only way to the outside.
+/// The task that a worker runs.
 ///
 /// Every method takes `&self`: several artifacts may be open while the task reports progress.
+/// What is not about the task itself are functions that work anywhere in `run`: see [`http`](crate::http),
+/// [`wait`](crate::wait), [`state`](crate::state), [`children`](crate::children) and
+/// [`memo`](crate::memo()).
 pub struct Task {
     pub(crate) host: Rc<dyn HostCalls>,
     pub(crate) config: OnceCell<Map<String, Value>>,
+    continued: Option<Vec<u8>>,
 }
 
 impl Task {
-    pub(crate) fn new(host: Rc<dyn HostCalls>) -> Self {
+    /// `continued` is the state of a task that was continued as new.
+    pub(crate) fn new(host: Rc<dyn HostCalls>, continued: Option<Vec<u8>>) -> Self {
         Self {
             host,
             config: OnceCell::new(),
+            continued,
         }
     }
 
@@ -76,6 +85,39 @@ impl Task {
         self.host.ask(InputKind::AuthRequired, prompt.into_parts())
     }
 
+    /// Asks the client and goes on meanwhile. The ticket gives the answer; with several open questions,
+    /// each message answers the oldest one.
+    ///
+    /// # Errors
+    /// [`OpError::Canceled`] when the task was asked to cancel.
+    pub fn ask_later(&self, prompt: impl IntoParts) -> Result<Ticket<Message>, OpError> {
+        self.ask_start(InputKind::InputRequired, prompt)
+    }
+
+    /// Like [`ask_later`](Self::ask_later), for credentials or a consent.
+    ///
+    /// # Errors
+    /// [`OpError::Canceled`] when the task was asked to cancel.
+    pub fn ask_for_auth_later(&self, prompt: impl IntoParts) -> Result<Ticket<Message>, OpError> {
+        self.ask_start(InputKind::AuthRequired, prompt)
+    }
+
+    fn ask_start(
+        &self,
+        kind: InputKind,
+        prompt: impl IntoParts,
+    ) -> Result<Ticket<Message>, OpError> {
+        let id = self.host.ask_start(kind, prompt.into_parts())?;
+        Ok(Ticket::new(id, |id| current::host().ask_take(id)))
+    }
+
+    /// A ticket for the next message that the client sends and that is no answer. Taking it waits for the
+    /// message and takes it, like [`next_message`](Self::next_message).
+    #[must_use]
+    pub fn messages(&self) -> Ticket<Message> {
+        Ticket::new(self.host.messages(), take_message)
+    }
+
     /// Takes the oldest message that the client sent after the task began, that is no answer, and
     /// that was not taken before. Does not wait.
     ///
@@ -102,14 +144,49 @@ impl Task {
         }
     }
 
-    /// Waits. Costs the host a timer, not a thread; in tests no time passes.
-    pub fn sleep(&self, span: Duration) {
-        self.host.sleep(span);
+    /// Waits, like [`wait::sleep`](crate::wait::sleep). In tests no time passes.
+    ///
+    /// # Errors
+    /// [`OpError::Canceled`], once, when the client cancels meanwhile.
+    pub fn sleep(&self, span: Duration) -> Result<(), OpError> {
+        self.host.sleep(millis::of_span(span))
     }
 
-    /// The time. In a worker `SystemTime::now()` gives the same; in tests this one can be replayed.
+    /// Waits until this moment, like [`wait::sleep_until`](crate::wait::sleep_until).
+    ///
+    /// # Errors
+    /// [`OpError::Canceled`], once, when the client cancels meanwhile.
+    pub fn sleep_until(&self, moment: SystemTime) -> Result<(), OpError> {
+        self.host.sleep_until(millis::of_moment(moment))
+    }
+
+    /// The time, in whole milliseconds, like [`wait::now`](crate::wait::now).
     pub fn now(&self) -> SystemTime {
-        self.host.now()
+        millis::to_moment(self.host.now())
+    }
+
+    /// The state that the worker gave to [`Outcome::continue_as_new`](crate::Outcome::continue_as_new);
+    /// nothing in the first run of a task.
+    ///
+    /// # Errors
+    /// `json`, when the state does not look like a `T`.
+    pub fn continued_state<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let Some(state) = &self.continued else {
+            return Ok(None);
+        };
+        serde_json::from_slice(state).map(Some).map_err(|error| {
+            Error::permanent(
+                "json",
+                format_args!("the state of the continued task: {error}"),
+            )
+        })
+    }
+
+    /// Tells that the log grew so long that the worker should end with
+    /// [`Outcome::continue_as_new`](crate::Outcome::continue_as_new) at its next quiet moment: three
+    /// quarters of the operator's limit of entries are used.
+    pub fn should_continue_as_new(&self) -> bool {
+        self.host.should_continue_as_new()
     }
 
     /// The operator's configuration of the agent, pinned when the task was created.
@@ -126,6 +203,17 @@ impl Task {
     pub fn artifact(&self, id: impl Into<String>) -> ArtifactBuilder<'_> {
         ArtifactBuilder::new(&*self.host, id.into())
     }
+}
+
+/// There is a message in line once the wait is over: nobody else takes messages of this task.
+fn take_message(messages: TicketId) -> Result<Message, OpError> {
+    let host = current::host();
+    if let Some(message) = host.next_message()? {
+        return Ok(message);
+    }
+    host.wait_any(&[messages], None)?;
+    let message = host.next_message()?;
+    message.ok_or_else(|| OpError::Failed("there was no message in line".to_owned()))
 }
 
 impl fmt::Debug for Task {

@@ -10,9 +10,9 @@ pub trait Worker {
 
     /// Does the work of one task. `input` is the message that began it.
     ///
-    /// The host may call this several times for one task: after a crash, a retry or an answer. Calls
-    /// on `task` that the task's log already holds return at once what they returned then, so write
-    /// this as if it ran once, and keep no state outside of it.
+    /// The host may call this several times for one task: after a crash, a retry, a wait or an answer.
+    /// Calls to the host that the task's log already holds return at once what they returned then, so
+    /// write this as if it ran once, and keep no state outside of it.
     ///
     /// # Errors
     /// What went wrong, and whether trying again may help; see [`Error`](crate::Error).

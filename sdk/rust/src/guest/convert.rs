@@ -1,16 +1,22 @@
 //! Translates between the SDK's types and the generated ones. Moves content, never copies it.
 
-use std::time::Duration;
-
 use super::bindings::exports::taskyard::worker::handler;
-use super::bindings::taskyard::worker::{artifacts, log, task, types};
+use super::bindings::taskyard::worker::{artifacts, children, http, log, state, task, types};
+use crate::children::{Child, ChildArtifact, ChildEnd, ChildState, Target};
 use crate::host::{InputKind, Spec};
+use crate::http::{Request, Response, Retry};
+use crate::millis;
+use crate::state::{Area, Stored, Written};
 use crate::{
     Body, Disposition, Error, Identity, Level, Manifest, Message, OpError, Outcome, Part, Skill,
 };
 
 pub(super) fn wit_parts(parts: Vec<Part>) -> Vec<types::Part> {
     parts.into_iter().map(types::Part::from).collect()
+}
+
+fn own_parts(parts: Vec<types::Part>) -> Vec<Part> {
+    parts.into_iter().map(Part::from).collect()
 }
 
 impl From<Part> for types::Part {
@@ -61,7 +67,7 @@ impl From<types::Message> for Message {
     fn from(message: types::Message) -> Self {
         Self {
             id: message.id,
-            parts: message.parts.into_iter().map(Part::from).collect(),
+            parts: own_parts(message.parts),
             metadata: message.metadata,
             reference_task_ids: message.reference_task_ids,
         }
@@ -72,8 +78,12 @@ impl From<types::OpError> for OpError {
     fn from(error: types::OpError) -> Self {
         match error {
             types::OpError::Canceled => Self::Canceled,
+            types::OpError::TimedOut => Self::TimedOut,
+            types::OpError::Denied(reason) => Self::Denied(reason),
             types::OpError::LimitExceeded(limit) => Self::LimitExceeded(limit),
             types::OpError::Invalid(reason) => Self::Invalid(reason),
+            types::OpError::Failed(reason) => Self::Failed(reason),
+            types::OpError::Interrupted(what) => Self::Interrupted(what),
         }
     }
 }
@@ -87,6 +97,7 @@ impl From<task::Identity> for Identity {
             agent: identity.agent,
             plugin_digest: identity.plugin_digest,
             accepted_output_modes: identity.accepted_output_modes,
+            parent_task: identity.parent_task,
         }
     }
 }
@@ -156,6 +167,7 @@ impl From<Outcome> for handler::Outcome {
             Outcome::Completed(parts) => Self::Completed(wit_parts(parts)),
             Outcome::Rejected(reason) => Self::Rejected(reason),
             Outcome::Reply(parts) => Self::Reply(wit_parts(parts)),
+            Outcome::ContinueAsNew(state) => Self::ContinueAsNew(state),
         }
     }
 }
@@ -175,11 +187,123 @@ impl From<Disposition> for handler::Disposition {
         match disposition {
             Disposition::Permanent => Self::Permanent,
             Disposition::Transient => Self::Transient,
-            Disposition::TransientAfter(delay) => Self::TransientAfter(whole_millis(delay)),
+            Disposition::TransientAfter(delay) => Self::TransientAfter(millis::of_span(delay)),
+            Disposition::Pause => Self::Pause,
         }
     }
 }
 
-fn whole_millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+impl From<Request> for http::Request {
+    fn from(request: Request) -> Self {
+        Self {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            timeout: request.timeout,
+            retry: request.retry.map(http::RetryPolicy::from),
+            delivery: match request.at_most_once {
+                true => http::Delivery::AtMostOnce,
+                false => http::Delivery::AtLeastOnce,
+            },
+            idempotency_key: request.idempotency_key,
+            max_response_bytes: request.max_response_bytes,
+        }
+    }
+}
+
+impl From<Retry> for http::RetryPolicy {
+    fn from(retry: Retry) -> Self {
+        Self {
+            max_attempts: retry.attempts,
+            initial: retry.first_delay,
+            max_delay: retry.longest_delay,
+        }
+    }
+}
+
+impl From<http::Response> for Response {
+    fn from(response: http::Response) -> Self {
+        Self {
+            status: response.status,
+            headers: response.headers,
+            body: response.body,
+        }
+    }
+}
+
+impl From<Area> for state::Scope {
+    fn from(area: Area) -> Self {
+        match area {
+            Area::Task => Self::Task,
+            Area::Context => Self::Context,
+            Area::Plugin => Self::Plugin,
+            Area::Tenant => Self::Tenant,
+        }
+    }
+}
+
+impl From<state::Entry> for Stored {
+    fn from(entry: state::Entry) -> Self {
+        Self {
+            value: entry.value,
+            version: entry.version,
+        }
+    }
+}
+
+impl From<state::SwapResult> for Written {
+    fn from(result: state::SwapResult) -> Self {
+        match result {
+            state::SwapResult::Swapped(version) => Self::Swapped(version),
+            state::SwapResult::Stale(entry) => Self::Stale(entry.map(Stored::from)),
+        }
+    }
+}
+
+impl From<Child> for children::Child {
+    fn from(child: Child) -> Self {
+        Self {
+            target: match child.target {
+                Target::Agent(name) => children::Target::Agent(name),
+                Target::Remote(url) => children::Target::Remote(url),
+            },
+            message: wit_parts(child.message),
+            metadata: child.metadata,
+            detached: child.detached,
+        }
+    }
+}
+
+impl From<children::End> for ChildEnd {
+    fn from(end: children::End) -> Self {
+        Self {
+            state: end.state.into(),
+            message: own_parts(end.message),
+            artifacts: end.artifacts.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<children::EndState> for ChildState {
+    fn from(state: children::EndState) -> Self {
+        match state {
+            children::EndState::Completed => Self::Completed,
+            children::EndState::Failed => Self::Failed,
+            children::EndState::Canceled => Self::Canceled,
+            children::EndState::Rejected => Self::Rejected,
+        }
+    }
+}
+
+impl From<children::Artifact> for ChildArtifact {
+    fn from(artifact: children::Artifact) -> Self {
+        Self {
+            id: artifact.id,
+            name: artifact.name,
+            description: artifact.description,
+            metadata: artifact.metadata,
+            parts: own_parts(artifact.parts),
+        }
+    }
 }

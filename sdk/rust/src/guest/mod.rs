@@ -4,3 +4,5 @@ pub mod bindings;
 mod convert;
 mod exports;
 mod imports;
+
+pub(crate) use imports::Imports;

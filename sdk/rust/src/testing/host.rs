@@ -1,31 +1,85 @@
-//! The script of a test: what the client sends and what goes wrong.
+//! The script of a test: what the client sends, what the outside world answers, and what goes wrong.
 
-use std::any::Any;
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::recorder::{Recorder, Stop};
-use super::{End, Run};
-use crate::{Error, Identity, IntoParts, Message, OpError, Outcome, Task, Worker};
+use super::agents::{Agent, scripted_agent, worker_agent};
+use super::reply::json;
+use super::{Reply, Run, SentRequest, Store};
+use crate::millis::{self, Millis};
+use crate::state::Scope;
+use crate::{ChildEnd, Identity, IntoParts, Message, OpError, Worker};
 
 /// A host that follows a script.
 ///
-/// Calls are counted from 1: everything that reports, asks, looks for messages or for a cancel, and
-/// sleeps. Reading the identity or the configuration, opening an artifact and logging do not count.
-#[derive(Debug, Clone)]
+/// Its time is virtual: sleeping, and replies that take long, cost no time in the test.
+///
+/// Calls are counted from 1: everything that reports, asks, waits, looks for messages or for a cancel,
+/// sends requests, starts children, or uses state and memos. What is only computed, such as the identity,
+/// the configuration, the clock, timers and opening an artifact, does not count, nor does logging. Some
+/// functions of the SDK are several calls: `select` waits, then takes.
+#[derive(Clone)]
 pub struct Host {
     pub(super) input: Message,
     pub(super) identity: Identity,
     pub(super) config: Value,
-    pub(super) answers: VecDeque<Message>,
-    /// With the number of calls after which each arrives.
-    pub(super) follow_ups: VecDeque<(usize, Message)>,
-    pub(super) cancel_at_call: Option<usize>,
+    pub(super) starts_at: Millis,
+    pub(super) answers: Vec<(Millis, Message)>,
+    pub(super) follow_ups: Vec<(When, Message)>,
+    pub(super) cancel: Option<When>,
     pub(super) refusal: Option<(usize, OpError)>,
-    pub(super) crash_after: Option<usize>,
+    pub(super) routes: Vec<Route>,
+    pub(super) agents: BTreeMap<String, Agent>,
+    /// The agents of the tasks above this one.
+    pub(super) lineage: Vec<String>,
+    pub(super) stored: Vec<(Scope, String, Vec<u8>)>,
+    pub(super) store: Option<Store>,
+    pub(super) continue_after: Option<usize>,
+    pub(super) crash: Option<Crash>,
+    pub(super) on_interruption: Option<Check>,
+}
+
+/// Checks a run.
+type Check = Rc<dyn Fn(&Run)>;
+/// Answers a request, or leaves it to others.
+type Responder = Rc<dyn Fn(&SentRequest) -> Option<Reply>>;
+
+/// When the client does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Once the worker made so many calls.
+    Calls(usize),
+    /// So many milliseconds after the task began.
+    After(Millis),
+}
+
+/// Where to crash: at a log entry, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crash {
+    Before(usize),
+    After(usize),
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Before(entry) => write!(f, "before entry {entry}"),
+            Self::After(entry) => write!(f, "after entry {entry}"),
+        }
+    }
+}
+
+/// Who answers requests.
+#[derive(Clone)]
+pub(super) enum Route {
+    /// The replies to what matches the pattern, in order; the last one repeats.
+    Pattern(String, Vec<Reply>),
+    Function(Responder),
 }
 
 impl Default for Host {
@@ -34,11 +88,19 @@ impl Default for Host {
             input: Message::new("message-1", "hello"),
             identity: identity(),
             config: Value::Object(serde_json::Map::new()),
-            answers: VecDeque::new(),
-            follow_ups: VecDeque::new(),
-            cancel_at_call: None,
+            starts_at: 0,
+            answers: Vec::new(),
+            follow_ups: Vec::new(),
+            cancel: None,
             refusal: None,
-            crash_after: None,
+            routes: Vec::new(),
+            agents: BTreeMap::new(),
+            lineage: Vec::new(),
+            stored: Vec::new(),
+            store: None,
+            continue_after: None,
+            crash: None,
+            on_interruption: None,
         }
     }
 }
@@ -51,9 +113,11 @@ fn identity() -> Identity {
         agent: "test".to_owned(),
         plugin_digest: "0".repeat(64),
         accepted_output_modes: Vec::new(),
+        parent_task: None,
     }
 }
 
+/// What the client does.
 impl Host {
     /// A host whose client sends `hello` and nothing else.
     pub fn new() -> Self {
@@ -63,28 +127,71 @@ impl Host {
     /// The message that begins the task.
     #[must_use]
     pub fn message(mut self, content: impl IntoParts) -> Self {
-        self.input = Message::new("message-1", content);
+        self.input.parts = content.into_parts();
         self
     }
 
-    /// The answer to the next question that has none yet. A question without an answer ends the run
-    /// as [`End::Waiting`].
+    /// The metadata of the message that begins the task: a JSON object.
     #[must_use]
-    pub fn answer(mut self, content: impl IntoParts) -> Self {
+    pub fn metadata(mut self, metadata: &Value) -> Self {
+        self.input.metadata = Some(metadata.to_string());
+        self
+    }
+
+    /// The answer to the next question that has none yet, at once. A worker that waits for an answer that
+    /// is not there ends the run as [`End::Waiting`](super::End::Waiting).
+    #[must_use]
+    pub fn answer(self, content: impl IntoParts) -> Self {
+        self.answer_after(Duration::ZERO, content)
+    }
+
+    /// The answer to the next question that has none yet; it comes when `span` has passed since the
+    /// question.
+    #[must_use]
+    pub fn answer_after(mut self, span: Duration, content: impl IntoParts) -> Self {
         let id = format!("answer-{}", self.answers.len() + 1);
-        self.answers.push_back(Message::new(id, content));
+        let answer = Message::new(id, content);
+        self.answers.push((millis::of_span(span), answer));
         self
     }
 
     /// A message that the client adds once the worker made `calls` calls.
     #[must_use]
-    pub fn follow_up_after(mut self, calls: usize, content: impl IntoParts) -> Self {
+    pub fn follow_up_after(self, calls: usize, content: impl IntoParts) -> Self {
+        self.follow_up(When::Calls(calls), content)
+    }
+
+    /// A message that the client adds when `span` has passed since the task began.
+    #[must_use]
+    pub fn follow_up_at(self, span: Duration, content: impl IntoParts) -> Self {
+        self.follow_up(When::After(millis::of_span(span)), content)
+    }
+
+    fn follow_up(mut self, when: When, content: impl IntoParts) -> Self {
         let id = format!("follow-up-{}", self.follow_ups.len() + 1);
-        self.follow_ups
-            .push_back((calls, Message::new(id, content)));
+        self.follow_ups.push((when, Message::new(id, content)));
         self
     }
 
+    /// The client asks to cancel just before this call. The next call that has to wait is told, once; so
+    /// is a look for it. From then on questions are refused; everything else passes, so that a worker can
+    /// clean up.
+    #[must_use]
+    pub fn cancel_at_call(mut self, call: usize) -> Self {
+        self.cancel = Some(When::Calls(call));
+        self
+    }
+
+    /// The client asks to cancel when `span` has passed since the task began.
+    #[must_use]
+    pub fn cancel_at(mut self, span: Duration) -> Self {
+        self.cancel = Some(When::After(millis::of_span(span)));
+        self
+    }
+}
+
+/// What the operator set.
+impl Host {
     /// The operator's configuration, a JSON object.
     #[must_use]
     pub fn config(mut self, config: Value) -> Self {
@@ -94,85 +201,163 @@ impl Host {
 
     /// Whose task it is.
     #[must_use]
-    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
-        self.identity.tenant = tenant.into();
-        self
+    pub fn tenant(self, tenant: impl Into<String>) -> Self {
+        self.identity(|me| me.tenant = tenant.into())
     }
 
-    /// The client asks to cancel just before this call. From then on questions are refused; reports
-    /// still pass, so that a worker can tell how it cleaned up.
+    /// Changes who and what the task is: `task-1` of `context-1` on the agent `test`, for everybody.
     #[must_use]
-    pub fn cancel_at_call(mut self, call: usize) -> Self {
-        self.cancel_at_call = Some(call);
+    pub fn identity(mut self, change: impl FnOnce(&mut Identity)) -> Self {
+        change(&mut self.identity);
         self
     }
 
-    /// Refuses this call and every later one, as at an operator's limit.
+    /// When the task begins. In 1970 if not set.
+    #[must_use]
+    pub fn starts_at(mut self, moment: SystemTime) -> Self {
+        self.starts_at = millis::of_moment(moment);
+        self
+    }
+
+    /// Refuses this call and every later one that can be refused, as at an operator's limit.
     #[must_use]
     pub fn refuse_from_call(mut self, call: usize, error: OpError) -> Self {
         self.refusal = Some((call, error));
         self
     }
 
-    /// Stops the worker right after this many events and starts it again with them in the log.
-    /// The test fails if the worker does not repeat them exactly.
+    /// Tells the worker that it should continue as new once its log has so many entries. Not at all if
+    /// not set.
     #[must_use]
-    pub fn crash_after(mut self, events: usize) -> Self {
-        self.crash_after = Some(events);
+    pub fn suggest_continue_after(mut self, entries: usize) -> Self {
+        self.continue_after = Some(entries);
+        self
+    }
+}
+
+/// The outside world.
+impl Host {
+    /// Answers requests that match `pattern`: a method and a URL, such as `GET https://a.example/x`; a
+    /// `*` at the end stands for any rest. Say the same pattern again for the reply to the next such
+    /// request; the last reply repeats. The first pattern that matches counts.
+    ///
+    /// A request that nobody answers is [`OpError::Denied`].
+    #[must_use]
+    pub fn respond(mut self, pattern: &str, reply: Reply) -> Self {
+        for route in &mut self.routes {
+            if let Route::Pattern(there, replies) = route
+                && there == pattern
+            {
+                replies.push(reply);
+                return self;
+            }
+        }
+        let route = Route::Pattern(pattern.to_owned(), vec![reply]);
+        self.routes.push(route);
         self
     }
 
-    /// Runs a worker by this script. A panic of the worker is passed on to the test.
-    pub fn run<W: Worker>(mut self) -> Run {
-        let mut log = Vec::new();
-        loop {
-            let recorder = Rc::new(Recorder::new(self.clone(), log));
-            match attempt::<W>(&recorder) {
-                Ok(ended) => return recorder.into_run(ended.into()),
-                Err(Stop::Suspended) => return recorder.into_run(End::Waiting),
-                Err(Stop::Crashed) => log = recorder.events(),
-            }
-            self.crash_after = None;
-        }
+    /// Answers requests with a function that gives a [`Reply`], or an `Option` of one.
+    #[must_use]
+    pub fn respond_with<R: Into<Option<Reply>>>(
+        mut self,
+        reply: impl Fn(&SentRequest) -> R + 'static,
+    ) -> Self {
+        let function = move |request: &SentRequest| reply(request).into();
+        self.routes.push(Route::Function(Rc::new(function)));
+        self
     }
 
-    /// Runs a worker once undisturbed, then once more for each of its events with a crash after it,
-    /// and gives the undisturbed run.
+    /// The agent of this name, or the remote agent at this address, ends every child at once as the
+    /// function says.
+    #[must_use]
+    pub fn child(self, agent: &str, end: impl Fn(&Message) -> ChildEnd + 'static) -> Self {
+        self.slow_child(agent, Duration::ZERO, end)
+    }
+
+    /// Like [`child`](Self::child), but each child takes so long.
+    #[must_use]
+    pub fn slow_child(
+        mut self,
+        agent: &str,
+        span: Duration,
+        end: impl Fn(&Message) -> ChildEnd + 'static,
+    ) -> Self {
+        let script = scripted_agent(millis::of_span(span), end);
+        self.agents.insert(agent.to_owned(), script);
+        self
+    }
+
+    /// Runs a real worker as the agent of this name, with the same outside world.
+    #[must_use]
+    pub fn agent<W: Worker + 'static>(mut self, name: &str) -> Self {
+        self.agents.insert(name.to_owned(), worker_agent::<W>(None));
+        self
+    }
+
+    /// Runs a real worker as the agent of this name, by a script of its own; the message, the identity
+    /// and the time are the parent's to say.
+    #[must_use]
+    pub fn agent_with<W: Worker + 'static>(mut self, name: &str, host: Self) -> Self {
+        let script = worker_agent::<W>(Some(host));
+        self.agents.insert(name.to_owned(), script);
+        self
+    }
+
+    /// What is stored before the task begins, in the scope that the task will see.
     ///
     /// # Panics
-    /// When a crash makes any difference.
-    pub fn run_with_crashes<W: Worker>(self) -> Run {
-        let undisturbed = self.clone().run::<W>();
-        for events in 1..=undisturbed.events.len() {
-            let crashed = self.clone().crash_after(events).run::<W>();
-            assert_eq!(
-                crashed, undisturbed,
-                "a crash after {events} events makes a difference"
-            );
-        }
-        undisturbed
+    /// When `value` has no JSON form.
+    #[must_use]
+    pub fn state(mut self, scope: Scope, key: &str, value: impl Serialize) -> Self {
+        self.stored.push((scope, key.to_owned(), json(&value)));
+        self
+    }
+
+    /// Keeps state where other runs find it. If not set, each run begins with nothing but
+    /// [`state`](Self::state).
+    #[must_use]
+    pub fn store(mut self, store: &Store) -> Self {
+        self.store = Some(store.clone());
+        self
     }
 }
 
-fn attempt<W: Worker>(recorder: &Rc<Recorder>) -> Result<Result<Outcome, Error>, Stop> {
-    let task = Task::new(Rc::clone(recorder) as _);
-    let input = recorder.input();
-    catch_unwind(AssertUnwindSafe(|| W::run(&task, input))).map_err(stop_or_panic)
-}
+/// What goes wrong.
+impl Host {
+    /// Stops the worker right before this entry of its log is written, counted from 1, and starts it
+    /// again with the entries before it. The test fails if the worker does not repeat them exactly.
+    #[must_use]
+    pub fn crash_before(mut self, entry: usize) -> Self {
+        self.crash = Some(Crash::Before(entry));
+        self
+    }
 
-/// The real host drops a worker that must stop; the closest thing in a test is to unwind it.
-fn stop_or_panic(payload: Box<dyn Any + Send>) -> Stop {
-    match payload.downcast::<Stop>() {
-        Ok(stop) => *stop,
-        Err(panic) => resume_unwind(panic),
+    /// Stops the worker right after this entry of its log is written, counted from 1, and starts it
+    /// again. The test fails if the worker does not repeat the entries exactly.
+    #[must_use]
+    pub fn crash_after(mut self, entry: usize) -> Self {
+        self.crash = Some(Crash::After(entry));
+        self
+    }
+
+    /// What [`run_with_crashes`](Self::run_with_crashes) checks of a run whose crash hit a stream, or a
+    /// request that is sent at most once. The worker was told `interrupted`, so it may do something else
+    /// than undisturbed; without this, it must not.
+    #[must_use]
+    pub fn on_interruption(mut self, check: impl Fn(&Run) + 'static) -> Self {
+        self.on_interruption = Some(Rc::new(check));
+        self
     }
 }
 
-impl From<Result<Outcome, Error>> for End {
-    fn from(ended: Result<Outcome, Error>) -> Self {
-        match ended {
-            Ok(outcome) => Self::Finished(outcome),
-            Err(error) => Self::Failed(error),
-        }
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("input", &self.input)
+            .field("identity", &self.identity)
+            .field("config", &self.config)
+            .field("crash", &self.crash)
+            .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,15 @@
 //! What a run did and how it ended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::SentRequest;
 use crate::host::InputKind;
-use crate::{Error, Level, Outcome, Part};
+use crate::part::text_of;
+use crate::state::{Area, Scope};
+use crate::{Disposition, Error, Level, Message, Outcome, Part};
 
 /// Something that a worker did and that the host would keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +94,23 @@ pub enum End {
     Finished(Outcome),
     /// The worker returned an error.
     Failed(Error),
-    /// The worker asked a question that the script does not answer.
+    /// The worker waits for something that the script does not have: an answer, a message, the end of a
+    /// child.
     Waiting,
+}
+
+/// A child that a worker started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StartedChild {
+    /// The name of the agent, or the address of a remote one.
+    pub target: String,
+    /// The message that began it.
+    pub message: Message,
+    /// Whether it goes on when the parent ends.
+    pub detached: bool,
+    /// Whether the worker cancelled it before it ended.
+    pub canceled: bool,
 }
 
 /// What a run did and how it ended.
@@ -100,12 +119,20 @@ pub enum End {
 pub struct Run {
     /// How it ended.
     pub end: End,
-    /// What it did, in order.
+    /// What it did for clients, in order.
     pub events: Vec<Event>,
     /// What it told the operator.
     pub logs: Vec<LogLine>,
-    /// How long it slept in total. No time passed in the test.
-    pub slept: Duration,
+    /// How long it took, sleeping and waiting included. No time passed in the test.
+    pub elapsed: Duration,
+    /// The requests that the outside world saw, in order, with every repetition.
+    pub requests: Vec<SentRequest>,
+    /// The children that it started, in order.
+    pub children: Vec<StartedChild>,
+    /// How often it continued as new.
+    pub continued: usize,
+    pub(super) open_question: Option<Question>,
+    pub(super) stored: BTreeMap<(Area, String), Vec<u8>>,
 }
 
 impl Run {
@@ -125,12 +152,24 @@ impl Run {
         }
     }
 
-    /// The question that the run waits for.
+    /// Why the task was parked for an operator.
+    pub fn paused(&self) -> Option<&Error> {
+        let is_paused = |error: &&Error| error.disposition() == Disposition::Pause;
+        self.failure().filter(is_paused)
+    }
+
+    /// The oldest question that nobody answered, of a run that waits.
     pub fn waiting(&self) -> Option<&Question> {
-        match (&self.end, self.events.last()) {
-            (End::Waiting, Some(Event::Asked(question))) => Some(question),
+        match self.end {
+            End::Waiting => self.open_question.as_ref(),
             _ => None,
         }
+    }
+
+    /// What is stored in the end under a key, as the task sees it.
+    pub fn stored(&self, scope: Scope, key: &str) -> Option<Value> {
+        let value = self.stored.get(&(scope.area, key.to_owned()))?;
+        serde_json::from_slice(value).ok()
     }
 
     /// Tells whether the worker completed the task.
@@ -143,6 +182,7 @@ impl Run {
         match self.outcome()? {
             Outcome::Completed(parts) | Outcome::Reply(parts) => Some(text_of(parts)),
             Outcome::Rejected(reason) => Some(reason.clone()),
+            Outcome::ContinueAsNew(_) => None,
         }
     }
 
@@ -182,9 +222,4 @@ impl Run {
         let content = self.artifact(artifact);
         content.into_iter().find_map(|part| part.as_json().ok()?)
     }
-}
-
-fn text_of(parts: &[Part]) -> String {
-    let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
-    texts.join("\n")
 }

@@ -10,6 +10,10 @@ use super::{End, Event, Host, Run};
 use crate::prelude::*;
 use crate::{InputKind, Level};
 
+mod outside;
+mod programs;
+mod waiting;
+
 /// Makes a worker of a function body.
 macro_rules! worker {
     ($name:ident, |$task:ident, $input:ident| $body:block) => {
@@ -24,12 +28,13 @@ macro_rules! worker {
         }
     };
 }
+use worker;
 
 worker!(Conversation, |task, input| {
     task.say(format!("you said {}", input.text()))?;
     let mut answers = task.artifact("answers").media_type("text/plain").open()?;
     answers.append(task.ask("first?")?.text())?;
-    task.sleep(Duration::from_secs(60));
+    task.sleep(Duration::from_secs(60))?;
     answers.append(task.ask_for_auth("second?")?.text())?;
     answers.close()?;
     task.log().field("answers", 2).info("done");
@@ -56,7 +61,7 @@ fn a_run_goes_on_after_each_crash_as_if_nothing_happened() {
 
     assert!(run.is_completed());
     assert_eq!(run.said(), ["you said hello"]);
-    assert_eq!(run.slept, Duration::from_secs(60));
+    assert_eq!(run.elapsed, Duration::from_secs(60));
     assert_eq!(run.logs.len(), 1);
     assert_eq!(run.logs[0].level, Level::Info);
     assert_eq!(run.logs[0].fields, [("answers".to_owned(), "2".to_owned())]);
@@ -69,6 +74,7 @@ fn a_run_goes_on_after_each_crash_as_if_nothing_happened() {
 }
 
 thread_local! {
+    /// How often workers ran that count it.
     static RUNS: Cell<u32> = const { Cell::new(0) };
 }
 
