@@ -3,8 +3,8 @@
 use anyhow::{Context, anyhow};
 use axum::body::Bytes;
 use reqwest::{Method, RequestBuilder, StatusCode};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::NotFound;
 use crate::config::Secret;
@@ -49,6 +49,34 @@ impl AdminClient {
         let request = self.request(Method::POST, path);
         let request = request.header(reqwest::header::CONTENT_TYPE, "application/wasm");
         parse(&self.call(request.body(component)).await?)
+    }
+
+    /// Posts `order`, as JSON, to `path`.
+    ///
+    /// # Errors
+    /// If the host cannot be reached or refuses.
+    pub(crate) async fn order<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        order: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        parse(&self.call(self.request(Method::POST, path).json(order)).await?)
+    }
+
+    /// Puts `value`, as JSON, at `path`.
+    ///
+    /// # Errors
+    /// If the host cannot be reached or refuses.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        value: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        parse(
+            &self
+                .call(self.request(Method::PUT, path).json(value))
+                .await?,
+        )
     }
 
     /// Deletes `path`.

@@ -13,11 +13,12 @@ use taskyard_broker::{Broker, Sources};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_engine::Engine;
 use taskyard_notify::Notifier;
+use taskyard_outbound::Outbound;
 use tracing::{error, info, warn};
 
 use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
-use crate::config::{Config, Secret};
+use crate::config::{Config, Secret, secrets};
 use crate::listen::Door;
 use crate::shutdown::{Loops, Signals, Stops, stop};
 use crate::{admin_token, hello, preload, telemetry};
@@ -59,6 +60,7 @@ async fn start(
 ) -> anyhow::Result<Running> {
     let host = Host::new(config)?;
     preload::load(&host.broker, load).await?;
+    preload::configure(&host.broker, &host.config.agents).await?;
     host.start(figures).await
 }
 
@@ -104,13 +106,16 @@ impl Host {
         // where it was.
         Addresses::remove(&config.data_dir);
         let token = admin_token::ensure(&config, &ids)?;
+        let outbound = outbound(&config, clock.clone())?;
         let engine = Engine::new(
             &engine_config(&config),
             broker.clone(),
+            outbound,
             clock.clone(),
             ids.clone(),
         )?;
         broker.set_inspector(engine.inspector());
+        broker.set_prober(engine.prober());
         let notifier = Notifier::new(&config.notify, broker.clone(), clock.clone(), ids.clone())?;
         broker.set_webhook_policy(Arc::new(notifier.guard()));
         Ok(Self {
@@ -208,6 +213,12 @@ async fn run_engine(engine: Engine, stops: Stops, grace: Duration) {
 
 async fn run_notifier(notifier: Notifier, stops: Stops) {
     notifier.run(stops.notifier).await;
+}
+
+/// The way out for workers' requests.
+fn outbound(config: &Config, clock: Clock) -> anyhow::Result<Outbound> {
+    let secrets = secrets::read(&config.secrets, |name| std::env::var(name).ok())?;
+    Ok(Outbound::new(&config.egress, secrets, clock)?)
 }
 
 fn broker_config(config: &Config) -> taskyard_broker::Config {

@@ -7,8 +7,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use taskyard_broker::{DeployRequest, Drain, Error};
-use taskyard_task::{AgentName, LimitChanges};
+use taskyard_broker::{AgentChanges, DeployRequest, Drain, Error};
+use taskyard_task::{AgentName, EgressPolicy, LimitChanges};
 
 use super::Admin;
 use super::error::AdminError;
@@ -18,6 +18,8 @@ use crate::detached::detached;
 
 /// The largest component: those of languages with a runtime of their own have tens of megabytes.
 const MAX_COMPONENT_BYTES: usize = 128 << 20;
+/// The longest list of rules as text: as many as there may be, of usual length.
+const MAX_EGRESS_BYTES: usize = 1 << 20;
 
 /// How a component is to be deployed; the body is the component itself.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +33,8 @@ pub(super) struct DeployQuery {
     config: Option<String>,
     /// Its limits: a JSON object, as text; what it leaves out stays as it was, or as the host has it.
     limits: Option<String>,
+    /// The requests that its workers may make: a JSON list of rules, as text.
+    egress: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +83,24 @@ pub(super) async fn status(
     Ok(Json(status.into()))
 }
 
+/// `PUT /v1/agents/{name}/egress`
+pub(super) async fn set_egress(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<AgentView> {
+    let name = existing(&name)?;
+    let rules = body::read(&headers, body, MAX_EGRESS_BYTES).await?;
+    let rules = serde_json::from_slice(&rules).map_err(|error| invalid("the body", error))?;
+    let changes = AgentChanges {
+        egress: Some(rules),
+        ..AgentChanges::default()
+    };
+    let agent = detached(async move { admin.broker.configure(&name, changes).await }).await?;
+    Ok(Json(AgentView::from(&agent)))
+}
+
 /// `DELETE /v1/agents/{name}`
 pub(super) async fn undeploy(
     State(admin): State<Admin>,
@@ -113,6 +135,10 @@ fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
         .limits
         .as_deref()
         .map(serde_json::from_str::<LimitChanges>);
+    let egress = query
+        .egress
+        .as_deref()
+        .map(serde_json::from_str::<EgressPolicy>);
     Ok(DeployRequest {
         agent: name.transpose().map_err(|error| invalid("name", error))?,
         component: Vec::new(),
@@ -122,6 +148,9 @@ fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
             .map_err(|error| invalid("limits", error))?
             .unwrap_or_default(),
         max_runs: query.max_runs,
+        egress: egress
+            .transpose()
+            .map_err(|error| invalid("egress", error))?,
     })
 }
 
@@ -153,13 +182,14 @@ mod tests {
             max_runs: Some(3),
             config: Some(config.to_owned()),
             limits: Some(limits.to_owned()),
+            egress: None,
         }
     }
 
     #[test]
     fn what_is_left_out_is_left_to_the_broker() {
         let request_of_nothing = request(DeployQuery::default()).unwrap();
-        assert!(request_of_nothing.agent.is_none());
+        assert!(request_of_nothing.agent.is_none() && request_of_nothing.egress.is_none());
         assert_eq!(request_of_nothing.limits, LimitChanges::default());
         let given = request(query("a", r#"{"k": 1}"#, r#"{"cpu_ms": 5}"#)).unwrap();
         let expected = LimitChanges {
@@ -180,5 +210,14 @@ mod tests {
             let error = request(wrong).unwrap_err().to_string();
             assert!(error.starts_with(parameter), "{error}");
         }
+        let wrong = DeployQuery {
+            egress: Some(r#"[{"host": "a b"}]"#.to_owned()),
+            ..DeployQuery::default()
+        };
+        let error = request(wrong).unwrap_err().to_string();
+        assert!(
+            error.starts_with("egress cannot be used: the host \"a b\""),
+            "{error}"
+        );
     }
 }

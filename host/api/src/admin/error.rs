@@ -3,8 +3,10 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use taskyard_broker::Error;
+use taskyard_task::Refusal;
 use tracing::error;
 
+use super::task_view::state_word;
 use crate::body::Unread;
 use crate::plain::problem;
 
@@ -12,7 +14,10 @@ use crate::plain::problem;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
     #[error("{0}")]
-    Broker(#[from] Error),
+    Broker(Error),
+    /// The task does not allow it.
+    #[error("{}", in_words(.0))]
+    Refused(Refusal),
     /// A parameter makes no sense.
     #[error("{parameter} {problem}")]
     Parameter {
@@ -33,7 +38,46 @@ impl AdminError {
             Self::Unread(Unread::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Self::Unread(Unread::Broken(_)) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Broker(error) => broker_row(error),
+            Self::Refused(refusal) => refusal_row(refusal),
         }
+    }
+}
+
+impl From<Error> for AdminError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Refused(refusal),
+            other => Self::Broker(other),
+        }
+    }
+}
+
+fn refusal_row(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::Ended(_) => (StatusCode::CONFLICT, "ended"),
+        Refusal::NotParked => (StatusCode::CONFLICT, "not-parked"),
+        Refusal::Busy => (StatusCode::CONFLICT, "busy"),
+        Refusal::BadPosition { .. } => (StatusCode::BAD_REQUEST, "invalid"),
+        _ => (StatusCode::CONFLICT, "refused"),
+    }
+}
+
+/// Refusals of the task model are worded for clients; operators can do other things.
+fn in_words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Ended(state) => {
+            let state = state_word(*state);
+            format!("the task has ended ({state}), and nothing changes it any more")
+        }
+        Refusal::NotParked => {
+            "the task is not parked; only what stands still can be resumed or retried".to_owned()
+        }
+        // A retry is told the first entry that does not count, a task the last one that does.
+        Refusal::BadPosition { from, until } => {
+            let first = from.next();
+            format!("from must be between {first} and {until}, and a task can be sent back 64 times")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -42,6 +86,11 @@ fn broker_row(error: &Error) -> (StatusCode, &'static str) {
         Error::AgentNotFound => (StatusCode::NOT_FOUND, "agent-not-found"),
         Error::PluginNotFound => (StatusCode::NOT_FOUND, "plugin-not-found"),
         Error::TaskNotFound => (StatusCode::NOT_FOUND, "task-not-found"),
+        Error::WhichPlugin { found, .. } if found.is_empty() => {
+            (StatusCode::NOT_FOUND, "plugin-not-found")
+        }
+        Error::WhichPlugin { .. } => (StatusCode::CONFLICT, "ambiguous"),
+        Error::Incompatible(_) => (StatusCode::CONFLICT, "incompatible"),
         Error::PluginInUse { .. } => (StatusCode::CONFLICT, "in-use"),
         Error::Refused(_) | Error::IdempotencyConflict => (StatusCode::CONFLICT, "refused"),
         Error::PluginRefused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "plugin-refused"),
@@ -68,7 +117,17 @@ impl IntoResponse for AdminError {
 
 #[cfg(test)]
 mod tests {
+    use taskyard_task::{Digest, Seq, TaskState};
+
     use super::*;
+
+    #[test]
+    fn a_bad_position_is_told_as_operators_say_it() {
+        let (from, until) = (Seq(1), Seq(9));
+        let error = AdminError::from(Error::from(Refusal::BadPosition { from, until }));
+        assert!(error.to_string().starts_with("from must be between 2 and 9"));
+        assert_eq!(error.row().0, StatusCode::BAD_REQUEST);
+    }
 
     fn check(error: impl Into<AdminError>, status: u16, code: &str) {
         let (found, found_code) = error.into().row();
@@ -81,6 +140,19 @@ mod tests {
         check(Error::PluginNotFound, 404, "plugin-not-found");
         check(Error::PluginInUse { tasks: 3 }, 409, "in-use");
         check(Error::PluginRefused("no".to_owned()), 422, "plugin-refused");
+        check(Error::from(Refusal::NotParked), 409, "not-parked");
+        check(Error::from(Refusal::Busy), 409, "busy");
+        check(
+            Error::from(Refusal::Ended(TaskState::Failed)),
+            409,
+            "ended",
+        );
+        let which = |found| Error::WhichPlugin {
+            named: "1".to_owned(),
+            found,
+        };
+        check(which(Vec::new()), 404, "plugin-not-found");
+        check(which(vec![Digest::of(b"a")]), 409, "ambiguous");
         check(Error::ShuttingDown, 503, "unavailable");
         check(Error::Internal("bug".to_owned()), 500, "internal");
         check(Unread::TooLarge(1), 413, "too-large");

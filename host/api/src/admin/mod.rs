@@ -1,12 +1,16 @@
-//! The operators' door: agents, deliveries, figures. A listener of its own, never the public one.
+//! The operators' door: agents, tasks, deliveries, figures. A listener of its own, never the public one.
 //!
 //! Everything under `/v1` needs the operators' bearer token. Health and metrics do not: they carry no
 //! content of tasks and no secrets, and the software that reads them rarely has credentials.
 
 mod agents;
+mod entry;
 mod error;
 mod observe;
+mod task_view;
+mod tasks;
 mod view;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post, put};
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
 
@@ -24,7 +28,12 @@ use crate::plain::{no_route, problem};
 use crate::token::{Token, bearer};
 use crate::{health, trace};
 
+pub use task_view::{
+    ChildView, DifferenceView, EntryView, FlightList, LogView, ParkedList, ParkedView, ProbeView,
+    StuckView, TaskBrief, TaskStatusView,
+};
 pub use view::{AgentList, AgentView, DeliveryList, DeliveryView, HeldView, StatusView};
+pub use words::size as size_in_words;
 
 /// Renders all figures of the process in the text format of Prometheus.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -73,6 +82,16 @@ pub fn admin_router(admin: Admin) -> Router {
             "/v1/agents/{name}",
             get(agents::status).delete(agents::undeploy),
         )
+        .route("/v1/agents/{name}/egress", put(agents::set_egress))
+        .route("/v1/parked", get(tasks::parked))
+        .route("/v1/tasks", get(tasks::in_flight))
+        .route("/v1/tasks/{id}", get(tasks::status))
+        .route("/v1/tasks/{id}/log", get(tasks::log))
+        .route("/v1/tasks/{id}/resume", post(tasks::resume))
+        .route("/v1/tasks/{id}/retry", post(tasks::retry))
+        .route("/v1/tasks/{id}/probe", post(tasks::probe))
+        .route("/v1/tasks/{id}/move", post(tasks::change_component))
+        .route("/v1/tasks/{id}/fail", post(tasks::fail))
         .route("/v1/deliveries", get(observe::deliveries))
         .route("/v1/stats", get(observe::stats))
         .route_layer(from_fn_with_state(admin.clone(), guard));

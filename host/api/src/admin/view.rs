@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use taskyard_broker::AgentStatus;
 use taskyard_task::commit::DeliveryState;
-use taskyard_task::{Agent, RunLimits, TaskId, Timestamp};
+use taskyard_task::{Agent, EgressPolicy, RunLimits, TaskId, Timestamp};
 
 /// All agents, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,9 @@ pub struct AgentView {
     pub limits: RunLimits,
     /// How many of its tasks may run at once, if that is limited for it.
     pub max_runs: Option<u32>,
-    /// Counts the deployments under this name.
+    /// The requests that its workers may make. Secrets are named in it, and never shown.
+    pub egress: EgressPolicy,
+    /// Counts the deployments under this name, and the changes without one.
     pub revision: u64,
     /// When it was deployed last (RFC 3339).
     pub deployed_at: String,
@@ -94,6 +96,7 @@ impl From<&Agent> for AgentView {
             config: serde_json::from_str(&agent.config).unwrap_or(Value::Null),
             limits: agent.limits,
             max_runs: agent.max_runs,
+            egress: agent.egress.clone(),
             revision: agent.revision,
             deployed_at: moment(agent.deployed_at),
         }
@@ -130,7 +133,7 @@ impl DeliveryView {
     }
 }
 
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
     let at = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH);
     at.to_rfc3339_opts(SecondsFormat::Millis, true)

@@ -141,6 +141,7 @@ mod tests {
             max_runs: None,
             revision: 1,
             deployed_at: Timestamp(0),
+            egress: taskyard_task::EgressPolicy::default(),
         }
     }
 

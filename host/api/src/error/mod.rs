@@ -107,10 +107,12 @@ impl From<broker::Error> for ApiError {
             Error::ShuttingDown => Self::stopping(),
             Error::Unavailable(what) => Self::Unavailable(what),
             Error::Internal(what) => Self::Internal(what),
-            // Only operators deploy and remove plugins; a client cannot cause these.
-            Error::PluginNotFound | Error::PluginRefused(_) | Error::PluginInUse { .. } => {
-                Self::Internal(error.to_string())
-            }
+            // Only operators deal with plugins; a client cannot cause these.
+            Error::PluginNotFound
+            | Error::WhichPlugin { .. }
+            | Error::Incompatible(_)
+            | Error::PluginRefused(_)
+            | Error::PluginInUse { .. } => Self::Internal(error.to_string()),
         }
     }
 }
@@ -122,10 +124,14 @@ impl From<Refusal> for ApiError {
             Refusal::Ended(_) | Refusal::TooManyMessages | Refusal::TooManyPushConfigs => {
                 Self::UnsupportedOperation(refusal.to_string())
             }
-            // Runs and the scheduler meet these, never a client.
-            Refusal::StaleRun | Refusal::NotQueued | Refusal::NotJournaled(_) => {
-                Self::Internal(refusal.to_string())
-            }
+            // Runs, operators and the scheduler meet these, never a client.
+            Refusal::StaleRun
+            | Refusal::NotQueued
+            | Refusal::NotJournaled(_)
+            | Refusal::NotParked
+            | Refusal::BadPosition { .. }
+            | Refusal::Busy
+            | Refusal::TooManyChildren => Self::Internal(refusal.to_string()),
         }
     }
 }

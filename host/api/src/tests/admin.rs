@@ -28,6 +28,7 @@ async fn everything_but_health_and_metrics_needs_the_token() {
             Request::post("/v1/agents"),
             Request::get("/v1/agents/echo"),
             Request::delete("/v1/agents/echo"),
+            Request::put("/v1/agents/echo/egress"),
             Request::get("/v1/deliveries"),
             Request::get("/v1/stats"),
         ]
@@ -83,6 +84,29 @@ async fn an_agent_is_deployed_shown_and_removed() {
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
     let again = as_operator(&host, remove(), "").await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_an_agent_may_ask_for_is_set_and_shown() {
+    let host = Host::new(Config::default()).await;
+    let uri = "/v1/agents/echo/egress";
+    let rules = json!([{"host": "api.example.com", "inject": {"authorization": "Bearer {key}"}}]);
+    let answer = as_operator(&host, Request::put(uri), &rules.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let shown = as_operator(&host, Request::get("/v1/agents/echo"), "").await;
+    assert_eq!(shown.json()["agent"]["egress"], rules);
+    assert_eq!(shown.json()["agent"]["revision"], 2);
+
+    for (uri, body, status) in [
+        (uri, r#"[{"host": "a b"}]"#, StatusCode::BAD_REQUEST),
+        (uri, "", StatusCode::BAD_REQUEST),
+        ("/v1/agents/nobody/egress", "[]", StatusCode::NOT_FOUND),
+    ] {
+        let answer = as_operator(&host, Request::put(uri), body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    let cleared = as_operator(&host, Request::put(uri), "[]").await;
+    assert_eq!(cleared.json()["egress"], json!([]));
 }
 
 #[tokio::test]

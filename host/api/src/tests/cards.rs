@@ -78,6 +78,7 @@ async fn a_copy_is_good_until_the_next_deployment() {
         config: None,
         limits: taskyard_task::LimitChanges::default(),
         max_runs: None,
+        egress: None,
     };
     host.broker.deploy(next).await.unwrap();
     let answer = get(&host, uri, &known).await;

@@ -62,6 +62,7 @@ impl Host {
             config: None,
             limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
+            egress: None,
         };
         host.broker.deploy(request).await.unwrap();
         tokio::spawn(work(host.broker.clone()));

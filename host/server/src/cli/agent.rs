@@ -54,6 +54,11 @@ impl AgentArgs {
         client.with_context(|| format!("cannot talk to the agent at {base}"))
     }
 
+    /// The agent's name, if one was given.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
     /// What follows `taskyard task` in a command about the same agent.
     pub(crate) fn again(&self) -> String {
         let given = [("agent", &self.agent), ("url", &self.url)];

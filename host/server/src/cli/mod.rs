@@ -2,12 +2,16 @@
 
 mod admin;
 mod agent;
+mod egress;
 mod exit;
 mod files;
+mod operator;
 mod output;
 mod plugin;
 mod status;
 mod task;
+mod task_log;
+mod task_show;
 mod transcript;
 mod watch;
 
@@ -52,9 +56,9 @@ pub(crate) struct Global {
 enum Command {
     /// Run the host
     Serve(ServeArgs),
-    /// Load, list and unload plugins
+    /// Load, list and unload plugins, and say what they may request
     Plugin(plugin::PluginArgs),
-    /// Send work to an agent and follow it; works with any A2A server
+    /// Send work to an agent and follow it, with any A2A server; look after tasks that stand still
     Task(task::TaskArgs),
     /// Show what the host is doing, and which webhooks are in trouble
     Status(admin::AdminArgs),

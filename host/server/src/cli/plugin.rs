@@ -9,6 +9,7 @@ use taskyard_api::admin::{AgentList, AgentView, HeldView, StatusView};
 use taskyard_task::AgentName;
 
 use super::admin::AdminArgs;
+use super::egress::{self, AllowArgs, DenyArgs, RulesArgs};
 use super::output::printable;
 use super::{Exit, Output};
 use crate::admin_client::{AdminClient, encode};
@@ -34,6 +35,10 @@ enum PluginCommand {
         /// The agent
         name: AgentName,
     },
+    /// Allow an agent's workers to make requests to a host, also in tasks that there are already
+    Allow(AllowArgs),
+    /// Take that back
+    Deny(DenyArgs),
     /// Remove an agent
     Unload {
         /// The agent
@@ -60,6 +65,8 @@ struct LoadArgs {
     /// How many of its tasks may run at once
     #[arg(long, value_name = "N")]
     max_runs: Option<u32>,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 /// Does what `plugin` says.
@@ -72,6 +79,8 @@ pub(crate) async fn run(args: PluginArgs, config: Config, output: Output) -> any
         PluginCommand::Load(args) => load(&admin, &args, output).await?,
         PluginCommand::List => list(&admin, output).await?,
         PluginCommand::Show { name } => show(&admin, &name, output).await?,
+        PluginCommand::Allow(args) => egress::allow(&admin, args, output).await?,
+        PluginCommand::Deny(args) => egress::deny(&admin, args, output).await?,
         PluginCommand::Unload { name, drain } => unload(&admin, &name, drain, output).await?,
     }
     Ok(Exit::Ok)
@@ -91,7 +100,14 @@ async fn list(admin: &AdminClient, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         return output.document(&agents);
     }
-    let header = ["AGENT", "VERSION", "COMPONENT", "DEPLOYED", "DESCRIPTION"];
+    let header = [
+        "AGENT",
+        "VERSION",
+        "COMPONENT",
+        "DEPLOYED",
+        "ALLOWED HOSTS",
+        "DESCRIPTION",
+    ];
     Ok(output.table(header, agents.iter().map(row))?)
 }
 
@@ -107,13 +123,13 @@ async fn show(admin: &AdminClient, name: &AgentName, output: Output) -> anyhow::
         status.queued, status.running
     ))?;
     output.line(format!("configuration {}", status.agent.config))?;
-    if status.held.is_empty() {
-        return Ok(());
+    for line in egress::lines(&status.agent.egress) {
+        output.line(line)?;
     }
-    Ok(output.table(
-        ["COMPONENT", "VERSION", "UNFINISHED TASKS"],
-        status.held.iter().map(held),
-    )?)
+    for held in &status.held {
+        output.line(held_in_words(held, &status.agent.digest))?;
+    }
+    Ok(())
 }
 
 async fn unload(
@@ -135,11 +151,16 @@ impl LoadArgs {
     fn query(&self) -> anyhow::Result<String> {
         check_object("--config-json", self.config_json.as_deref())?;
         check_object("--limits", self.limits.as_deref())?;
+        let rules = self.rules.policy()?;
+        let rules = rules
+            .map(|rules| serde_json::to_string(&rules))
+            .transpose()?;
         let given = [
             ("name", self.agent.as_ref().map(ToString::to_string)),
             ("config", self.config_json.as_deref().map(encode)),
             ("limits", self.limits.as_deref().map(encode)),
             ("max_runs", self.max_runs.map(|runs| runs.to_string())),
+            ("egress", rules.as_deref().map(encode)),
         ];
         let pairs = given
             .into_iter()
@@ -168,26 +189,34 @@ fn deployed(agent: &AgentView) -> String {
     format!("{name} {version} is deployed (component {component}, revision {revision})")
 }
 
-fn row(agent: &AgentView) -> [String; 5] {
+fn row(agent: &AgentView) -> [String; 6] {
     [
         agent.name.clone(),
         printable(&agent.version),
         short(&agent.digest),
         agent.deployed_at.clone(),
+        egress::hosts(&agent.egress),
         printable(&agent.description),
     ]
 }
 
-fn held(held: &HeldView) -> [String; 3] {
-    [
-        short(&held.digest),
-        printable(&held.version),
-        held.tasks.to_string(),
-    ]
+fn held_in_words(held: &HeldView, deployed: &str) -> String {
+    let HeldView {
+        digest,
+        version,
+        tasks,
+    } = held;
+    let still = if digest == deployed { "" } else { " still" };
+    let who = match tasks {
+        1 => format!("1 task{still} runs"),
+        _ => format!("{tasks} tasks{still} run"),
+    };
+    let version = printable(version);
+    format!("{who} on {version} (component {})", short(digest))
 }
 
 /// The first digits of a digest: enough for people.
-fn short(digest: &str) -> String {
+pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
@@ -211,8 +240,27 @@ mod tests {
             config_json: config.map(str::to_owned),
             limits: None,
             max_runs: None,
+            rules: RulesArgs::default(),
         };
         args.query()
+    }
+
+    #[test]
+    fn tasks_on_older_versions_still_run_on_them() {
+        let held = |digest: &str, tasks| HeldView {
+            digest: digest.repeat(16),
+            version: "1.2.0".to_owned(),
+            tasks,
+        };
+        let deployed = "bbbb".repeat(16);
+        assert_eq!(
+            held_in_words(&held("aaaa", 7), &deployed),
+            "7 tasks still run on 1.2.0 (component aaaaaaaaaaaa)"
+        );
+        assert_eq!(
+            held_in_words(&held("bbbb", 1), &deployed),
+            "1 task runs on 1.2.0 (component bbbbbbbbbbbb)"
+        );
     }
 
     #[test]

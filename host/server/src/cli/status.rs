@@ -13,6 +13,7 @@ use crate::config::Config;
 struct Stats {
     queued: u64,
     running: u64,
+    parked: u64,
     oldest_queued_ms: u64,
     tenants: Vec<Tenant>,
 }
@@ -52,12 +53,18 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
     let Stats {
         queued,
         running,
+        parked,
         oldest_queued_ms,
         tenants,
     } = &status.stats;
     output.line(format!(
         "{running} running, {queued} in line; the oldest waits for {oldest_queued_ms} ms"
     ))?;
+    if *parked > 0 {
+        output.line(format!(
+            "{parked} parked, waiting for you: taskyard task parked"
+        ))?;
+    }
     if !tenants.is_empty() {
         let header = ["TENANT", "IN LINE", "RUNNING", "BLOCKED ON"];
         output.table(header, tenants.iter().map(tenant))?;

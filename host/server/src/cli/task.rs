@@ -1,4 +1,4 @@
-//! `taskyard task`: a plain A2A client.
+//! `taskyard task`: a plain A2A client, and what operators do to tasks of their host.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,10 @@ use a2a::{
 use anyhow::ensure;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::admin::AdminArgs;
 use super::agent::{AgentArgs, AgentClient, refused};
 use super::exit::HELP;
+use super::operator::{self, OperatorCommand};
 use super::output::{parts_text, state_name};
 use super::{Exit, Output, files, transcript, watch};
 use crate::config::Config;
@@ -24,12 +26,23 @@ const PAGE: usize = 100;
 pub(crate) struct TaskArgs {
     #[command(flatten)]
     agent: AgentArgs,
+    #[command(flatten)]
+    admin: AdminArgs,
     #[command(subcommand)]
     command: TaskCommand,
 }
 
 #[derive(Debug, Subcommand)]
 enum TaskCommand {
+    #[command(flatten)]
+    Client(ClientCommand),
+    #[command(flatten)]
+    Operator(OperatorCommand),
+}
+
+/// What clients of any A2A server do.
+#[derive(Debug, Subcommand)]
+enum ClientCommand {
     /// Send a message; waits for the result unless told otherwise
     Send {
         #[command(flatten)]
@@ -65,6 +78,10 @@ enum TaskCommand {
         /// Only those in this state
         #[arg(long)]
         state: Option<State>,
+        /// For operators: the unfinished tasks, of all clients, that run this component: a version, a
+        /// digest, or its first digits
+        #[arg(long, value_name = "VERSION|DIGEST", conflicts_with_all = ["context", "state"])]
+        plugin: Option<String>,
         /// At most this many
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: usize,
@@ -124,45 +141,59 @@ enum State {
 /// # Errors
 /// If the agent cannot be reached or refuses.
 pub(crate) async fn run(args: TaskArgs, config: &Config, output: Output) -> anyhow::Result<Exit> {
-    let client = args.agent.connect(config).await?;
-    let again = args.agent.again();
-    match args.command {
-        TaskCommand::Send {
+    let TaskArgs {
+        agent,
+        admin,
+        command,
+    } = args;
+    match command {
+        TaskCommand::Operator(command) => {
+            let admin = admin.connect(config)?;
+            operator::run(command, &admin, agent.name(), output).await
+        }
+        TaskCommand::Client(ClientCommand::List {
+            plugin: Some(plugin),
+            limit,
+            ..
+        }) => {
+            let admin = admin.connect(config)?;
+            operator::list(&admin, agent.name(), &plugin, limit, output).await
+        }
+        TaskCommand::Client(command) => {
+            let client = agent.connect(config).await?;
+            as_client(command, &client, output, &agent.again()).await
+        }
+    }
+}
+
+async fn as_client(
+    command: ClientCommand,
+    client: &AgentClient,
+    output: Output,
+    again: &str,
+) -> anyhow::Result<Exit> {
+    match command {
+        ClientCommand::Send {
             content,
             wait,
             task,
             context,
-        } => {
-            send(
-                &client,
-                content.message(task, context)?,
-                wait,
-                output,
-                &again,
-            )
-            .await
+        } => send(client, content.message(task, context)?, wait, output, again).await,
+        ClientCommand::Answer { id, content, wait } => {
+            send(client, content.message(Some(id), None)?, wait, output, again).await
         }
-        TaskCommand::Answer { id, content, wait } => {
-            send(
-                &client,
-                content.message(Some(id), None)?,
-                wait,
-                output,
-                &again,
-            )
-            .await
-        }
-        TaskCommand::Get { id } => {
-            show(&get(&client, id).await?, output, &again)?;
+        ClientCommand::Get { id } => {
+            show(&get(client, id).await?, output, again)?;
             Ok(Exit::Ok)
         }
-        TaskCommand::List {
+        ClientCommand::List {
             context,
             state,
             limit,
-        } => list(&client, context, state, limit, output).await,
-        TaskCommand::Watch { id } => watch::task(&client, id, output, &again).await,
-        TaskCommand::Cancel { id } => cancel(&client, id, output, &again).await,
+            ..
+        } => list(client, context, state, limit, output).await,
+        ClientCommand::Watch { id } => watch::task(client, id, output, again).await,
+        ClientCommand::Cancel { id } => cancel(client, id, output, again).await,
     }
 }
 

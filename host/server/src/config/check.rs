@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use anyhow::{bail, ensure};
+use taskyard_task::egress::Template;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::Config;
+use super::{Config, secrets};
 
 /// A shorter admin token could be guessed.
 const MIN_ADMIN_TOKEN: usize = 16;
@@ -22,6 +23,9 @@ impl Config {
         self.check_public_url()?;
         self.check_numbers()?;
         self.notify.check()?;
+        self.egress.check()?;
+        secrets::check(&self.secrets)?;
+        self.check_agents()?;
         if let Err(error) = EnvFilter::builder().parse(&self.log) {
             bail!("log: {:?} is not a log filter: {error}", self.log);
         }
@@ -70,6 +74,21 @@ impl Config {
             Ok(_) => bail!("public_url: must begin with https:// or http://"),
             Err(error) => bail!("public_url: {text:?} is not a URL: {error}"),
         }
+    }
+
+    // Rules that are deployed otherwise may name secrets that come later; here both are in one place.
+    fn check_agents(&self) -> anyhow::Result<()> {
+        for (name, agent) in &self.agents {
+            let rules = agent.egress.iter().flat_map(|egress| &egress.rules);
+            let templates = rules.flat_map(|rule| rule.inject.values());
+            for secret in templates.flat_map(Template::secrets) {
+                ensure!(
+                    self.secrets.contains_key(secret),
+                    "agents.{name}.egress: names the secret {secret:?}, which is not in [secrets]"
+                );
+            }
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> anyhow::Result<()> {

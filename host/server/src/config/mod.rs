@@ -3,13 +3,16 @@
 //! Each room owns the configuration of itself; this file composes them. [`load()`] finds the values,
 //! [`check`] refuses those that make no sense, and nothing starts before both are done.
 
+mod agent;
 mod check;
 mod environment;
 mod load;
 mod secret;
+pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -18,8 +21,10 @@ use taskyard_broker::{QueueLimits, TaskConfig};
 use taskyard_task::decide::RetryPolicy;
 use taskyard_task::{AgentName, RunLimits};
 
+pub(crate) use agent::AgentConfig;
 pub(crate) use load::{Flags, load};
 pub(crate) use secret::Secret;
+pub(crate) use secrets::SecretSource;
 
 /// Everything that an operator can set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +66,14 @@ pub(crate) struct Config {
     pub(crate) engine: taskyard_engine::Config,
     /// Webhooks.
     pub(crate) notify: taskyard_notify::Config,
+    /// Workers' requests.
+    pub(crate) egress: taskyard_outbound::Config,
+    /// What rules of agents may add to workers' requests, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) secrets: BTreeMap<String, SecretSource>,
+    /// Agents that are set up by the configuration, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) agents: BTreeMap<AgentName, AgentConfig>,
 }
 
 impl Default for Config {
@@ -84,6 +97,9 @@ impl Default for Config {
             api: taskyard_api::Config::default(),
             engine: taskyard_engine::Config::default(),
             notify: taskyard_notify::Config::default(),
+            egress: taskyard_outbound::Config::default(),
+            secrets: BTreeMap::new(),
+            agents: BTreeMap::new(),
         }
     }
 }

@@ -43,6 +43,9 @@ log_lines = 10000
 log_line_bytes = 8192
 artifact_bytes = 268435456
 message_bytes = 16777216
+requests = 64
+children = 64
+state_keys = 10000
 
 [api]
 max_body_bytes = 33554432
@@ -55,6 +58,7 @@ max_instances = 256
 max_components = 64
 compile_jobs = 1
 keep_resident_bytes = 262144
+hold_ms = 200
 
 [notify]
 allow_private = false
@@ -64,6 +68,13 @@ timeout_ms = 15000
 max_attempts = 12
 initial_ms = 1000
 max_ms = 600000
+
+[egress]
+allow_private = false
+allow = []
+timeout_ms = 60000
+max_response_bytes = 16777216
+max_concurrent = 1024
 "#;
 
 struct Setting {
@@ -191,7 +202,44 @@ fn values_that_make_no_sense_are_refused() {
     Setting::file("[limits]\nmax_runs = 0").refused("limits.max_runs: must be at least 1");
     Setting::file("[notify]\nallow = ['10.0.0.0/64']").refused("notify.allow: \"10.0.0.0/64\"");
     Setting::file("[notify]\nmax_attempts = 0").refused("notify.max_attempts must be");
+    Setting::file("[egress]\nallow = ['10.0.0.0/64']").refused("egress.allow: \"10.0.0.0/64\"");
+    Setting::file("[egress]\ntimeout_ms = 0").refused("egress.timeout_ms must be");
+    Setting::file("[secrets]\nkey = {}").refused("secrets.key: needs either `env` or `file`");
+    Setting::file("[secrets]\nkey = { value = 'x' }").refused("there is no key `value`");
+    Setting::file("[agents.a]\nrules = []").refused("there is no key `rules` in [agents.a]");
+    Setting::file("[agents.a]\negress = [{ host = 'a b' }]").refused("the host \"a b\" is not");
+    Setting::file("[agents.a]\negress = [{ host = 'a', inject = { B = '{k}' } }]")
+        .refused("agents.a.egress: names the secret \"k\", which is not in [secrets]");
     Setting::file("[api]\npublic_url = 'http://x'").refused("api.public_url: set public_url");
+}
+
+#[test]
+fn agents_are_set_up_by_the_file_alone() {
+    let file = r#"
+[secrets]
+openai = { env = "OPENAI_API_KEY" }
+
+[agents.writer]
+config = { pages = 20, style = { kind = "dry" } }
+egress = [
+    { host = "api.openai.com", inject = { Authorization = "Bearer {openai}" } },
+    { host = "*.example.com:8443" },
+]
+"#;
+    let config = Setting::file(file).load().unwrap();
+    let changes = config.agents[&"writer".parse().unwrap()].changes();
+    assert_eq!(
+        changes.config.as_deref(),
+        Some(r#"{"pages":20,"style":{"kind":"dry"}}"#)
+    );
+    let rules = serde_json::to_value(changes.egress).unwrap();
+    let expected = serde_json::json!([
+        {"host": "api.openai.com", "inject": {"authorization": "Bearer {openai}"}},
+        {"host": "*.example.com:8443", "inject": {}},
+    ]);
+    assert_eq!(rules, expected);
+    let printed = config.to_toml().unwrap();
+    assert_eq!(Setting::file(&printed).load().unwrap(), config);
 }
 
 #[test]

@@ -69,6 +69,10 @@ fn describe() {
             "taskyard_deliveries_total",
             "Notifications tried, by outcome",
         ),
+        (
+            "taskyard_egress_requests_total",
+            "Requests of workers to the outside, by outcome",
+        ),
     ];
     for (name, text) in counters {
         describe_counter!(name, text);
@@ -76,6 +80,10 @@ fn describe() {
     let gauges = [
         ("taskyard_streams", "Open event streams"),
         ("taskyard_instances", "Workers in memory"),
+        (
+            "taskyard_parked_tasks",
+            "Tasks that stand still until an operator looks at them",
+        ),
         (
             "taskyard_delivery_lanes",
             "Webhooks with something to deliver, now or later",

@@ -1,0 +1,338 @@
+//! An entry of a task's log in words and facts: what it was, never what it held.
+
+use serde_json::{Map, Value, json};
+use taskyard_broker::LoggedEntry;
+use taskyard_task::{
+    Blame, ChildTarget, Event, HttpCall, HttpError, HttpResponse, InputKind, Message, Observation,
+    Part, Piece, StateCall, StateResult, StateScope, Submission,
+};
+
+use super::task_view::{EntryView, state_word};
+use super::view::moment;
+use super::words::{address, count, line, size};
+
+/// What an entry was: one line, and the same for programs.
+type Said = (String, Value);
+
+impl From<&LoggedEntry> for EntryView {
+    fn from(logged: &LoggedEntry) -> Self {
+        let event = &logged.entry.event;
+        let (what, facts) = say(event, logged.about);
+        Self {
+            seq: logged.seq.0,
+            at: moment(logged.entry.at),
+            kind: event.kind().to_owned(),
+            bytes: bytes(event),
+            what,
+            taken_back: logged.taken_back,
+            facts: match facts {
+                Value::Object(facts) => facts,
+                _ => Map::new(),
+            },
+        }
+    }
+}
+
+/// What was sent counts, not how the log keeps it.
+fn bytes(event: &Event) -> u64 {
+    match event {
+        Event::Requested { call, .. } => call.body_bytes,
+        other => other.size() as u64,
+    }
+}
+
+/// `about` is the kind of the entry that this one speaks of.
+fn say(event: &Event, about: Option<&str>) -> Said {
+    match event {
+        Event::Progress { percent, text } => progress(*percent, text.as_deref()),
+        Event::Said { parts } => plain(parts_of(parts)),
+        Event::ArtifactPut { spec, parts } => artifact(&spec.id, &parts_of(parts)),
+        Event::ArtifactAppended { id, .. } => artifact(id, "a chunk"),
+        Event::ArtifactClosed { id } => artifact(id, "closed"),
+        Event::Asked { kind, prompt } => plain(format!("{}, {}", asks(*kind), parts_of(prompt))),
+        Event::Requested { ticket, call } => requested(ticket.0, call),
+        Event::Responded { ticket, result } => responded(ticket.0, result.as_ref()),
+        Event::Streamed { ticket, piece } => streamed(ticket.0, piece),
+        Event::ChildStarted {
+            ticket,
+            call,
+            begun,
+        } => {
+            let target = match &call.target {
+                ChildTarget::Agent(agent) => format!("agent {agent}"),
+                ChildTarget::Remote(url) => format!("remote {}", address(url)),
+            };
+            let (task, became) = match begun {
+                Ok(Some(task)) => (Some(task.to_string()), format!(" -> {task}")),
+                Ok(None) => (None, String::new()),
+                Err(problem) => (None, format!(", not started: {}", line(problem))),
+            };
+            let detached = if call.detached { ", detached" } else { "" };
+            let facts = json!({
+                "ticket": ticket, "target": target, "task": task, "detached": call.detached,
+                "started": begun.is_ok(),
+            });
+            (format!("#{ticket} {target}{detached}{became}"), facts)
+        }
+        Event::GaveUp { ticket } => (format!("#{ticket}"), json!({"ticket": ticket})),
+        Event::State { call, result } => state(call, result),
+        Event::Kept { label, input, .. } => (
+            format!("{} of input {input:x}", line(label)),
+            json!({"label": label, "input": input}),
+        ),
+        Event::Noticed { seq } => (
+            format!("entry {seq}{}", in_brackets(about)),
+            json!({"entry": seq}),
+        ),
+        Event::Observed { call, what } => match what {
+            Observation::Cancel => (format!("look {call}: a cancel"), json!({"look": call})),
+            Observation::Message(seq) => (
+                format!("look {call}: entry {seq}{}", in_brackets(about)),
+                json!({"look": call, "entry": seq}),
+            ),
+        },
+        Event::Slept { until_ns } => (
+            format!("until {:+.1} s", *until_ns as f64 / 1e9),
+            json!({"until_ns": until_ns}),
+        ),
+        Event::Received { message } => received(message),
+        Event::ChildEnded { ticket, end } => (
+            format!(
+                "#{ticket} {}, {}",
+                state_word(end.state),
+                count(end.artifacts.len(), "artifact")
+            ),
+            json!({"ticket": ticket, "state": state_word(end.state)}),
+        ),
+        other => say_of_host(other),
+    }
+}
+
+/// What the host, an operator, or the end of the task wrote.
+fn say_of_host(event: &Event) -> Said {
+    match event {
+        Event::Submitted(submission) => submitted(submission),
+        Event::Started { attempt } => (format!("run {attempt}"), json!({"attempt": attempt})),
+        Event::StillAsking { kind } => plain(asks(*kind)),
+        Event::ContinuedAsNew(continuation) => (
+            format!(
+                "with {} in line",
+                count(continuation.inbox.len(), "message")
+            ),
+            json!({"messages": continuation.inbox}),
+        ),
+        Event::Parked {
+            code,
+            reason,
+            position,
+            ..
+        } => (
+            format!("{code} behind entry {position}: {}", line(reason)),
+            json!({"code": code, "entry": position}),
+        ),
+        Event::Rewound { to } => (
+            format!("what the worker did behind entry {to} does not count"),
+            json!({"entry": to}),
+        ),
+        Event::Moved { digest } => (
+            format!("to component {}", digest.short()),
+            json!({"digest": digest.to_string()}),
+        ),
+        Event::Retried {
+            code,
+            reason,
+            not_before,
+        } => (
+            format!("{code}: {}; not before {}", line(reason), moment(*not_before)),
+            json!({"code": code, "not_before": moment(*not_before)}),
+        ),
+        Event::Completed { message } if message.is_empty() => plain(String::new()),
+        Event::Completed { message } => plain(parts_of(message)),
+        Event::Failed {
+            blame,
+            code,
+            reason,
+        } => {
+            let blame = match blame {
+                Blame::Worker => "worker",
+                Blame::Host => "host",
+            };
+            (
+                format!("{code} ({blame}): {}", line(reason)),
+                json!({"code": code, "blame": blame}),
+            )
+        }
+        Event::Rejected { reason } => plain(line(reason)),
+        Event::Replied { parts } => plain(parts_of(parts)),
+        // The kind says it all.
+        _ => plain(String::new()),
+    }
+}
+
+fn plain(what: String) -> Said {
+    (what, Value::Null)
+}
+
+fn submitted(submission: &Submission) -> Said {
+    let Submission {
+        message,
+        agent,
+        digest,
+        contract,
+        parent,
+        ..
+    } = submission;
+    let (said, _) = received(message);
+    let facts = json!({
+        "message_id": message.id,
+        "agent": agent.to_string(),
+        "digest": digest.to_string(),
+        "replay_contract": contract,
+        "parent": parent.map(|parent| parent.task.to_string()),
+    });
+    (
+        format!("{said}, to {agent} on component {}", digest.short()),
+        facts,
+    )
+}
+
+fn received(message: &Message) -> Said {
+    let parts = parts_of(&message.parts);
+    let id = line(&message.id);
+    (
+        format!("message {id}, {parts}"),
+        json!({"message_id": message.id}),
+    )
+}
+
+fn progress(percent: Option<u8>, text: Option<&str>) -> Said {
+    let shown = percent.map(|percent| format!("{percent} %"));
+    let words: Vec<String> = shown.into_iter().chain(text.map(line)).collect();
+    (words.join(" "), json!({"percent": percent}))
+}
+
+fn artifact(id: &str, what: &str) -> Said {
+    (
+        format!("artifact {}, {what}", line(id)),
+        json!({"artifact": id}),
+    )
+}
+
+fn asks(kind: InputKind) -> String {
+    match kind {
+        InputKind::Input => "for an answer".to_owned(),
+        InputKind::Auth => "for credentials".to_owned(),
+    }
+}
+
+fn requested(ticket: u64, call: &HttpCall) -> Said {
+    let url = address(&call.url);
+    let how = match (call.streamed, call.resend) {
+        (true, true) => ", streamed",
+        (true, false) => ", streamed, at most once",
+        (false, true) => "",
+        (false, false) => ", at most once",
+    };
+    let facts = json!({
+        "ticket": ticket, "method": call.method, "url": url, "body_bytes": call.body_bytes,
+        "streamed": call.streamed, "resend": call.resend,
+    });
+    (
+        format!("#{ticket} {} {url}{how}", line(&call.method)),
+        facts,
+    )
+}
+
+fn responded(ticket: u64, result: Result<&HttpResponse, &HttpError>) -> Said {
+    match result {
+        Ok(response) => {
+            let status = response.head.status;
+            (
+                format!("#{ticket} {status}"),
+                json!({"ticket": ticket, "status": status, "body_bytes": response.body.len()}),
+            )
+        }
+        Err(error) => no_response(ticket, error),
+    }
+}
+
+fn streamed(ticket: u64, piece: &Piece) -> Said {
+    match piece {
+        Piece::Head(head) => (
+            format!("#{ticket} {}, begins", head.status),
+            json!({"ticket": ticket, "status": head.status}),
+        ),
+        Piece::Data(_) => (format!("#{ticket} more"), json!({"ticket": ticket})),
+        Piece::End => (
+            format!("#{ticket} complete"),
+            json!({"ticket": ticket, "complete": true}),
+        ),
+        Piece::Failed(error) => no_response(ticket, error),
+    }
+}
+
+/// Errors may name the address, which may have a query; only their kind is shown.
+fn no_response(ticket: u64, error: &HttpError) -> Said {
+    let kind = match error {
+        HttpError::Denied(_) => "denied",
+        HttpError::Invalid(_) => "invalid",
+        HttpError::TimedOut => "timed out",
+        HttpError::TooLarge { .. } => "too large",
+        HttpError::Failed(_) => "failed",
+        HttpError::Interrupted => "interrupted",
+    };
+    (
+        format!("#{ticket} no response: {kind}"),
+        json!({"ticket": ticket, "error": kind}),
+    )
+}
+
+fn state(call: &StateCall, result: &StateResult) -> Said {
+    let scope = match call.scope() {
+        StateScope::Task => "task",
+        StateScope::Context => "context",
+        StateScope::Plugin => "plugin",
+        StateScope::Tenant => "tenant",
+    };
+    let (verb, key) = match call {
+        StateCall::Get { key, .. } => ("get", key.clone()),
+        StateCall::Put {
+            key, value: None, ..
+        } => ("delete", key.clone()),
+        StateCall::Put {
+            key,
+            expected: Some(_),
+            ..
+        } => ("swap", key.clone()),
+        StateCall::Put { key, .. } => ("put", key.clone()),
+        StateCall::Keys { prefix, .. } => ("list", format!("{prefix}*")),
+    };
+    let result = match (result, call) {
+        (StateResult::Found(Some(stored)), _) => format!(" = {}", size(stored.value.len())),
+        (StateResult::Found(None), _) => " = nothing".to_owned(),
+        (
+            StateResult::Written(_),
+            StateCall::Put {
+                value: Some(value), ..
+            },
+        ) => {
+            format!(" = {}", size(value.len()))
+        }
+        (StateResult::Written(_), _) => String::new(),
+        (StateResult::Stale(_), _) => ": it was changed meanwhile".to_owned(),
+        (StateResult::Keys(keys), _) => format!(" = {}", count(keys.len(), "key")),
+        (StateResult::Full { limit }, _) => format!(": there are {limit} keys already"),
+    };
+    (
+        format!("{verb} {scope}/{}{result}", line(&key)),
+        json!({"call": verb, "scope": scope, "key": key}),
+    )
+}
+
+fn parts_of(parts: &[Part]) -> String {
+    count(parts.len(), "part")
+}
+
+fn in_brackets(kind: Option<&str>) -> String {
+    kind.map_or_else(String::new, |kind| format!(" ({kind})"))
+}

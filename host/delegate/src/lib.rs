@@ -1,0 +1,22 @@
+//! Looks after children on other hosts: sends them, follows them, cancels them, tells how they ended.
+//!
+//! A client of the broker, which keeps a row for each of them, and of the outbound room, through which
+//! every request passes. A child is sent once: that it is about to be sent is durable before it is, and
+//! whoever does not know whether it arrived asks the other host before it sends again. So either side may
+//! go down at any time.
+//!
+//! It knows nothing of runs and logs, and keeps nothing that must not be lost.
+
+mod agent;
+mod delegate;
+mod desk;
+mod events;
+mod follow;
+mod line;
+mod pace;
+mod problem;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub use delegate::Delegate;
