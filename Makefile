@@ -1,14 +1,16 @@
 # Two commands are enough: `make run` and `make test`. Both install what is missing first.
 
-PLUGINS := echo csv-report approval countdown
-GUESTS  := misbehaving lying-manifest calls-in-describe
+PLUGINS := echo csv-report approval countdown pipeline reminder research
+# Research needs a model and a key: it is built, and loaded by whoever has them.
+RUN     := $(filter-out research,$(PLUGINS))
+GUESTS  := durable misbehaving lying-manifest calls-in-describe
 WASM    := target/wasm32-wasip2/release
 
 .PHONY: run test check build guests setup python bench clean
 
 ## run: build everything and start the host with the example workers
 run: build
-	./target/release/taskyard serve $(foreach p,$(PLUGINS),--load target/plugins/$(p).wasm)
+	./target/release/taskyard serve $(foreach p,$(RUN),--load target/plugins/$(p).wasm)
 
 ## test: everything that proves that it works
 test: build guests python

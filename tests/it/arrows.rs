@@ -15,13 +15,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &["task"]),
     ("storage", &["task"]),
     ("broker", &["task", "clock", "storage"]),
-    ("engine", &["task", "clock", "broker"]),
-    ("notify", &["task", "clock", "broker"]),
+    ("outbound", &["task", "clock"]),
+    ("engine", &["task", "clock", "broker", "outbound"]),
+    ("notify", &["task", "clock", "broker", "outbound"]),
     ("api", &["task", "clock", "broker"]),
     (
         "server",
         &[
-            "task", "clock", "storage", "broker", "engine", "notify", "api",
+            "task", "clock", "storage", "broker", "outbound", "engine", "notify", "api",
         ],
     ),
 ];
@@ -32,7 +33,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wasmtime", &["engine"]),
     ("wit-bindgen", &[]),
     ("axum", &["api", "server"]),
-    ("reqwest", &["notify", "server"]),
+    ("reqwest", &["outbound", "notify", "server"]),
     ("a2a-client", &["server"]),
     ("clap", &["server"]),
 ];

@@ -19,3 +19,4 @@ mod storage_faults;
 mod support;
 mod tidy;
 mod webhooks;
+mod workers;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -25,10 +25,29 @@ impl Client {
     /// Sends a message and gives the answer.
     pub(crate) async fn send(&mut self, text: &str, immediately: bool) -> Result<String> {
         self.request("SendMessage", text, immediately).await?;
+        self.body().await
+    }
+
+    async fn body(&mut self) -> Result<String> {
         let length = self.head().await?.context("an answer without a length")?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await?;
         Ok(String::from_utf8(body)?)
+    }
+
+    /// Answers a task's question and gives the end.
+    pub(crate) async fn answer(&mut self, task: &str, text: &str) -> Result<String> {
+        let message = json!({"messageId": "m", "role": "ROLE_USER", "taskId": task, "parts": [{"text": text}]});
+        self.call("SendMessage", json!({ "message": message })).await?;
+        self.body().await
+    }
+
+    /// How many tasks of the agent have completed.
+    pub(crate) async fn completed(&mut self) -> Result<u64> {
+        let params = json!({"status": "TASK_STATE_COMPLETED", "pageSize": 1});
+        self.call("ListTasks", params).await?;
+        let answer: Value = serde_json::from_str(&self.body().await?)?;
+        answer["result"]["totalSize"].as_u64().context("no total")
     }
 
     /// Streams a task to its end and counts the events that contain `what`.
@@ -55,6 +74,10 @@ impl Client {
         let message = json!({"messageId": "m", "role": "ROLE_USER", "parts": [{"text": text}]});
         let params =
             json!({"message": message, "configuration": {"returnImmediately": immediately}});
+        self.call(method, params).await
+    }
+
+    async fn call(&mut self, method: &str, params: Value) -> Result<()> {
         let body =
             json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let agent = &self.agent;

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::client::Client;
+
 const BINARY: &str = "target/release/taskyard";
 const TOKEN: &str = "a-token-for-benchmarks";
 const STATES: Duration = Duration::from_millis(2);
@@ -76,6 +78,15 @@ impl Host {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Waits until so many tasks of an agent have completed.
+    pub(crate) async fn until_completed(&self, agent: &str, count: usize) -> Result<()> {
+        let mut client = Client::connect(self.address, agent).await?;
+        while client.completed().await? < count as u64 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
     }
 
     /// The memory of the process.

@@ -1,9 +1,10 @@
 //! Measures what the host costs, as its users meet it: the real binary, synced writes, loopback.
 //!
 //! `taskyard-bench [NAME]...` with the names below; without one, all but `restart`, which first stores
-//! a million tasks.
+//! a million tasks, and `suspended`, which first suspends a hundred thousand three times.
 
 mod client;
+mod durable;
 mod host;
 mod stats;
 
@@ -15,8 +16,8 @@ use client::Client;
 use host::Host;
 use stats::Latencies;
 
-const ECHO_TIME: Duration = Duration::from_secs(10);
-const CONNECTIONS: usize = 32;
+pub(crate) const ECHO_TIME: Duration = Duration::from_secs(10);
+pub(crate) const CONNECTIONS: usize = 32;
 const CHUNKS: usize = 10_000;
 const WAITING: usize = 100_000;
 const STORED: usize = 1_000_000;
@@ -26,15 +27,20 @@ const RUNNABLE: usize = 10_000;
 async fn main() -> Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names = ["echo", "stream", "waiting"].map(str::to_owned).to_vec();
+        names = ["echo", "stream", "steps", "replay", "waiting"].map(str::to_owned).to_vec();
     }
     for name in names {
         match name.as_str() {
             "echo" => echo().await?,
             "stream" => stream().await?,
+            "steps" => durable::steps().await?,
+            "replay" => durable::replay().await?,
+            "suspended" => durable::suspended().await?,
             "waiting" => waiting().await?,
             "restart" => restart().await?,
-            other => bail!("no benchmark is called {other}: echo, stream, waiting, restart"),
+            other => bail!(
+                "no benchmark is called {other}: echo, stream, steps, replay, waiting, restart, suspended"
+            ),
         }
     }
     Ok(())
@@ -44,23 +50,29 @@ async fn main() -> Result<()> {
 async fn echo() -> Result<()> {
     let host = Host::start().await?;
     host.load("plugins/echo", None).await?;
-    let one = drive(&host, 1, Duration::from_secs(3)).await?;
+    let one = drive(&host, ("echo", "hello"), 1, Duration::from_secs(3)).await?;
     report("echo, 1 connection", &one);
-    let many = drive(&host, CONNECTIONS, ECHO_TIME).await?;
+    let many = drive(&host, ("echo", "hello"), CONNECTIONS, ECHO_TIME).await?;
     report(&format!("echo, {CONNECTIONS} connections"), &many);
     host.stop().await
 }
 
-async fn drive(host: &Host, connections: usize, time: Duration) -> Result<Latencies> {
+/// Blocking tasks, one after the other on each connection; `job` is an agent and a message.
+pub(crate) async fn drive(
+    host: &Host,
+    (agent, text): (&'static str, &'static str),
+    connections: usize,
+    time: Duration,
+) -> Result<Latencies> {
     let until = now() + time;
     let mut workers = Vec::new();
     for _ in 0..connections {
-        let mut client = Client::connect(host.address, "echo").await?;
+        let mut client = Client::connect(host.address, agent).await?;
         workers.push(tokio::spawn(async move {
             let mut latencies = Latencies::default();
             while now() < until {
                 let began = now();
-                let answer = client.send("hello", false).await?;
+                let answer = client.send(text, false).await?;
                 latencies.add(began.elapsed());
                 if !answer.contains("TASK_STATE_COMPLETED") {
                     bail!("not completed: {answer}");
@@ -128,7 +140,7 @@ async fn restart() -> Result<()> {
     host.stop().await
 }
 
-async fn submit(host: &Host, agent: &'static str, text: &'static str, count: usize) -> Result<()> {
+pub(crate) async fn submit(host: &Host, agent: &'static str, text: &'static str, count: usize) -> Result<()> {
     let mut workers = Vec::new();
     for worker in 0..CONNECTIONS {
         let share = count / CONNECTIONS + usize::from(worker < count % CONNECTIONS);
@@ -149,7 +161,7 @@ async fn submit(host: &Host, agent: &'static str, text: &'static str, count: usi
     Ok(())
 }
 
-fn report(name: &str, latencies: &Latencies) {
+pub(crate) fn report(name: &str, latencies: &Latencies) {
     print(&format!(
         "{name}: {:.0} tasks/s, p50 {:.2} ms, p99 {:.2} ms",
         latencies.per_second(),
@@ -164,6 +176,6 @@ pub(crate) fn now() -> Instant {
 }
 
 #[expect(clippy::print_stdout, reason = "the results are the program's output")]
-fn print(line: &str) {
+pub(crate) fn print(line: &str) {
     println!("{line}");
 }

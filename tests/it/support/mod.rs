@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod events;
 pub(crate) mod host;
 pub(crate) mod http;
+pub(crate) mod model;
 pub(crate) mod places;
 pub(crate) mod task;
 pub(crate) mod wait;

@@ -31,7 +31,7 @@ impl Guest for Early {
         }
     }
 
-    fn run(_: Message) -> Result<Outcome, Failure> {
+    fn run(_: Message, _: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         Ok(Outcome::Completed(vec![text(
             "this plugin should not have been loaded",
         )]))

@@ -11,13 +11,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) fn ignores(task: &Task, _: &Args) -> Result<Outcome> {
     loop {
         let _ = task.progress_note("still here");
-        task.sleep(PAUSE);
+        let _ = task.sleep(PAUSE);
     }
 }
 
 pub(crate) fn calls_after_stop(task: &Task, _: &Args) -> Result<Outcome> {
     while !task.cancel_requested() {
-        task.sleep(PAUSE);
+        let _ = task.sleep(PAUSE);
     }
     loop {
         let _ = task.progress_note("still here");

@@ -20,7 +20,7 @@ const KEYS: u32 = 16;
 
 pub(crate) fn sleep(task: &Task, args: &Args) -> Result<Outcome> {
     let start = Instant::now();
-    task.sleep(Duration::from_millis(args.number(0)));
+    task.sleep(Duration::from_millis(args.number(0)))?;
     let slept = start.elapsed().as_millis();
     task.artifact("slept").put(format!("{slept} ms"))?;
     Ok(Outcome::completed())
