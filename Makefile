@@ -3,7 +3,7 @@
 PLUGINS := echo csv-report approval countdown pipeline reminder research
 # Research needs a model and a key: it is built, and loaded by whoever has them.
 RUN     := $(filter-out research,$(PLUGINS))
-GUESTS  := durable misbehaving lying-manifest calls-in-describe
+GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe
 WASM    := target/wasm32-wasip2/release
 
 .PHONY: run test check build guests setup python bench clean
@@ -28,9 +28,10 @@ build: setup
 	cargo build --release --workspace --locked
 	$(call components,$(PLUGINS),target/plugins)
 
-## guests: the misbehaving workers of the tests
+## guests: the workers of the tests: in Rust, Python and JavaScript
 guests: setup
 	$(call components,$(GUESTS),target/guests)
+	@./scripts/guests.sh
 
 ## bench: what it costs, with synced writes
 bench: build guests

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 componentize_py=0.25.1
+componentize_js=0.23.0
 tools=target/toolchains
 guests=tests/stock
 built=target/guests
@@ -24,11 +25,11 @@ python() {
 }
 
 js() {
-  local stamp=$tools/js/.installed
-  outdated "$stamp" "$guests/js/package-lock.json" || return 0
+  local stamp=$tools/js/.componentize-js-$componentize_js
+  [[ -e $stamp ]] && return
   mkdir -p "$tools/js"
-  cp "$guests/js/package.json" "$guests/js/package-lock.json" "$tools/js"
-  npm ci --prefix "$tools/js" --no-audit --no-fund --loglevel=error
+  npm install --prefix "$tools/js" --no-save --no-package-lock --no-audit --no-fund --silent \
+    "@bytecodealliance/componentize-js@$componentize_js"
   touch "$stamp"
 }
 

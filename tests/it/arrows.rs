@@ -17,12 +17,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("broker", &["task", "clock", "storage"]),
     ("outbound", &["task", "clock"]),
     ("engine", &["task", "clock", "broker", "outbound"]),
+    ("delegate", &["task", "clock", "broker", "outbound"]),
     ("notify", &["task", "clock", "broker", "outbound"]),
     ("api", &["task", "clock", "broker"]),
     (
         "server",
         &[
-            "task", "clock", "storage", "broker", "outbound", "engine", "notify", "api",
+            "task", "clock", "storage", "broker", "outbound", "engine", "delegate", "notify", "api",
         ],
     ),
 ];
@@ -34,7 +35,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wit-bindgen", &[]),
     ("axum", &["api", "server"]),
     ("reqwest", &["outbound", "notify", "server"]),
-    ("a2a-client", &["server"]),
+    ("a2a-client", &["delegate", "server"]),
+    ("a2a-pb", &["delegate"]),
     ("clap", &["server"]),
 ];
 

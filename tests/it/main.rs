@@ -7,6 +7,7 @@
 
 mod arrows;
 mod bad_input;
+mod children;
 mod cli;
 mod crash;
 mod doors;

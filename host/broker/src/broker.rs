@@ -154,10 +154,7 @@ impl Broker {
             .shared
             .background
             .spawn(broker.clone().run_announcer());
-        broker
-            .shared
-            .background
-            .spawn(broker.clone().run_letters());
+        broker.shared.background.spawn(broker.clone().run_letters());
         Ok(broker)
     }
 

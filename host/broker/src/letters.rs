@@ -196,3 +196,54 @@ impl Broker {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use taskyard_task::{Partition, TaskId, Ticket};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn letters(count: u64) -> Vec<Letter> {
+        let ids = taskyard_clock::IdSource::seeded(1);
+        let to = ids.task_id(Some(Partition::of_hash(1)));
+        let letter = |ticket| Letter {
+            to,
+            from: TaskId::from_bytes([0; 16]),
+            ticket: Ticket(ticket),
+            news: News::ChildEnded,
+        };
+        (0..count).map(letter).collect()
+    }
+
+    fn storage(folder: &TempDir) -> Storage {
+        let config = taskyard_storage::Config {
+            folder: folder.path().to_owned(),
+            sync: false,
+        };
+        Storage::open(&config, |_| {}).unwrap()
+    }
+
+    fn all(mailbox: &Mailbox, storage: &Storage) -> Vec<Letter> {
+        std::iter::from_fn(|| mailbox.next(storage).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn letters_are_read_from_the_disk_page_by_page() {
+        let folder = TempDir::new().unwrap();
+        let storage = storage(&folder);
+        let posted = letters(2 * PAGE as u64 + 1);
+        let changes = posted.iter().map(|letter| Change::Post { letter: *letter });
+        let commit = Commit::new(Partition::of_hash(1), 1, changes.collect());
+        let place = storage.reserve(0).await.unwrap();
+        place.submit(commit, Arc::new(())).await.unwrap();
+        let mailbox = Mailbox::default();
+        assert_eq!(all(&mailbox, &storage), posted);
+
+        // What finds no place in memory is found on the disk.
+        let more = letters(MAX_KEPT as u64);
+        more.iter().for_each(|letter| mailbox.post(*letter));
+        mailbox.post(posted[0]);
+        assert_eq!(all(&mailbox, &storage), [more, posted].concat());
+    }
+}

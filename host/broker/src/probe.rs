@@ -91,6 +91,11 @@ impl Trial {
         &self.header
     }
 
+    #[cfg(test)]
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
     /// The bytes of the component.
     ///
     /// # Errors

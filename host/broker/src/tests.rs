@@ -1,6 +1,7 @@
 //! Scenarios with a scripted worker: no WebAssembly, no network.
 
 mod children;
+mod operator;
 mod state;
 
 use std::sync::Arc;

@@ -246,11 +246,26 @@ mod tests {
     #[test]
     fn cards_are_found_by_the_address_of_a_host_an_agent_or_the_card() {
         for (url, found) in [
-            ("https://a.example", "https://a.example/.well-known/agent-card.json"),
-            ("https://a.example/", "https://a.example/.well-known/agent-card.json"),
-            ("https://a.example/agents/x/", "https://a.example/agents/x/.well-known/agent-card.json"),
-            ("https://a.example/x?key=1", "https://a.example/x/.well-known/agent-card.json?key=1"),
-            ("https://a.example/cards/x.json", "https://a.example/cards/x.json"),
+            (
+                "https://a.example",
+                "https://a.example/.well-known/agent-card.json",
+            ),
+            (
+                "https://a.example/",
+                "https://a.example/.well-known/agent-card.json",
+            ),
+            (
+                "https://a.example/agents/x/",
+                "https://a.example/agents/x/.well-known/agent-card.json",
+            ),
+            (
+                "https://a.example/x?key=1",
+                "https://a.example/x/.well-known/agent-card.json?key=1",
+            ),
+            (
+                "https://a.example/cards/x.json",
+                "https://a.example/cards/x.json",
+            ),
         ] {
             assert_eq!(card_url(url).as_deref(), Ok(found));
         }

@@ -65,11 +65,7 @@ impl Delegate {
 }
 
 /// Gives turns until `stop` is cancelled.
-pub(crate) async fn run<D: Desk>(
-    follower: &Follower<D>,
-    clock: &Clock,
-    stop: &CancellationToken,
-) {
+pub(crate) async fn run<D: Desk>(follower: &Follower<D>, clock: &Clock, stop: &CancellationToken) {
     let mut schedule = Schedule::new(MAX_TURNS);
     let mut turns = FuturesUnordered::new();
     loop {

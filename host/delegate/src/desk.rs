@@ -9,10 +9,8 @@ pub(crate) trait Desk: Send + Sync + 'static {
     fn ready(&self) -> impl Future<Output = Vec<RemoteId>> + Send;
 
     /// A child; nothing once it is over.
-    fn child(
-        &self,
-        id: RemoteId,
-    ) -> impl Future<Output = Result<Option<RemoteWork>, Error>> + Send;
+    fn child(&self, id: RemoteId)
+    -> impl Future<Output = Result<Option<RemoteWork>, Error>> + Send;
 
     /// A child is further than it was; durable on return.
     fn reached(
@@ -22,8 +20,7 @@ pub(crate) trait Desk: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// A child is over.
-    fn ended(&self, id: RemoteId, end: ChildEnd)
-    -> impl Future<Output = Result<(), Error>> + Send;
+    fn ended(&self, id: RemoteId, end: ChildEnd) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 impl Desk for Broker {

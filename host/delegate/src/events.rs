@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn events_end_with_an_empty_line() {
         for end in ["\n", "\r\n", "\r"] {
-            let stream = ": ping||id: 1|data: {\"a\":1}||data:x|data: y||event: z||data: unfinished|";
+            let stream =
+                ": ping||id: 1|data: {\"a\":1}||data:x|data: y||event: z||data: unfinished|";
             let stream = stream.replace('|', end);
             let found = texts(Events::default().push(stream.as_bytes()));
             assert_eq!(found, ["{\"a\":1}", "x\ny"], "{end:?}");
@@ -83,7 +84,10 @@ mod tests {
     #[test]
     fn an_event_that_is_too_large_is_dropped() {
         let mut events = Events::default();
-        let large = format!("data: {}\n\ndata: small\n\n", "x".repeat(2 * MAX_EVENT_BYTES));
+        let large = format!(
+            "data: {}\n\ndata: small\n\n",
+            "x".repeat(2 * MAX_EVENT_BYTES)
+        );
         assert_eq!(texts(events.push(large.as_bytes())), ["small"]);
         let many = "data: line\n".repeat(MAX_EVENT_BYTES) + "\ndata: small\n\n";
         assert_eq!(texts(events.push(many.as_bytes())), ["small"]);

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use a2a::{A2AError, SendMessageResponse, StreamResponse, error_code};
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use taskyard_broker::{Error, RemoteWork};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_task::{ChildEnd, RemoteChild, RemoteId, RemoteStage, TaskState, Timestamp, wire};
@@ -118,7 +118,8 @@ impl<D: Desk> Follower<D> {
                 Ok(Verdict::Again)
             }
             Next::Ended(end) => {
-                metrics::counter!("taskyard_remote_children_total", "how" => how(&end)).increment(1);
+                metrics::counter!("taskyard_remote_children_total", "how" => how(&end))
+                    .increment(1);
                 self.desk.ended(id, end).await?;
                 Ok(Verdict::Over)
             }
@@ -252,7 +253,11 @@ impl<D: Desk> Follower<D> {
             Err(problem) if problem.is_unknown_task() => Err(problem),
             // It ended meanwhile, or goes on to its end.
             Err(problem @ Problem::Refused { .. }) => {
-                debug!(task, problem = problem.text(), "a remote child cannot be canceled");
+                debug!(
+                    task,
+                    problem = problem.text(),
+                    "a remote child cannot be canceled"
+                );
                 Ok(())
             }
             Err(problem) => Err(problem),
@@ -376,7 +381,8 @@ fn failed(child: &RemoteChild, reason: &str) -> ChildEnd {
 
 /// It may go on there, and nobody can tell.
 fn lost(child: &RemoteChild, reason: &str) -> ChildEnd {
-    let reason = format!("nobody knows whether it received the message, which is not sent twice: {reason}");
+    let reason =
+        format!("nobody knows whether it received the message, which is not sent twice: {reason}");
     failed(child, &reason)
 }
 

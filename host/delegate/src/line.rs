@@ -97,7 +97,9 @@ impl Line {
         let call = JsonRpcRequest::new(JsonRpcId::Number(1), method, Some(payload));
         let body = serde_json::to_vec(&call).map_err(unsendable)?;
         let mut request = self.request("POST", body.into());
-        request.headers.push(header("content-type", "application/json"));
+        request
+            .headers
+            .push(header("content-type", "application/json"));
         request.headers.push(header("accept", accept));
         for (name, values) in params {
             let values = values.iter().map(|value| header(name, value));
@@ -184,7 +186,11 @@ async fn beginning(mut body: Pieces) -> Vec<u8> {
 fn events(body: Pieces) -> impl futures::Stream<Item = Result<StreamResponse, A2AError>> {
     let take = |events: &mut Events, piece: Result<Bytes, HttpError>| {
         let found = match piece {
-            Ok(bytes) => events.push(&bytes).iter().map(|event| event_of(event)).collect(),
+            Ok(bytes) => events
+                .push(&bytes)
+                .iter()
+                .map(|event| event_of(event))
+                .collect(),
             Err(error) => vec![Err(of_request(error))],
         };
         std::future::ready(Some(stream::iter(found)))
@@ -221,7 +227,9 @@ macro_rules! calls {
 type EventStream = BoxStream<'static, Result<StreamResponse, A2AError>>;
 
 fn unused<T>(_: &Line, _: &ServiceParams, _: &impl Serialize) -> Result<T, A2AError> {
-    Err(A2AError::unsupported_operation("this host does not ask for that"))
+    Err(A2AError::unsupported_operation(
+        "this host does not ask for that",
+    ))
 }
 
 impl Transport for Line {

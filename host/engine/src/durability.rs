@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use taskyard_task::{
-    Event, Seq, TaskState, TaskView, fold::ArtifactView,
-};
+use taskyard_task::{Event, Seq, TaskState, TaskView, fold::ArtifactView};
 use wasmtime::component::Component;
 
 use crate::Config;
@@ -32,17 +30,35 @@ static SANDBOX: LazyLock<Arc<Sandbox>> = LazyLock::new(|| {
     Sandbox::with_fuel(&config).unwrap()
 });
 
-/// A component that `make guests` or `make build` has built.
+static WORKERS: LazyLock<Mutex<BTreeMap<String, LinkedWorker>>> = LazyLock::new(Mutex::default);
+
+/// A component that `make guests` or `make build` has built. Compiled once: some take seconds.
 pub(crate) fn worker(file: &str) -> LinkedWorker {
+    let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let compiled = workers.entry(file.to_owned());
+    Arc::clone(compiled.or_insert_with(|| compile(file)))
+}
+
+fn compile(file: &str) -> LinkedWorker {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../target")
         .join(file);
     let component = Component::from_file(&SANDBOX.engine, &path);
     let component = component.unwrap_or_else(|error| {
-        panic!("{} (run `make build guests` first): {error:#}", path.display())
+        panic!(
+            "{} (run `make build guests` first): {error:#}",
+            path.display()
+        )
     });
     let linked = SANDBOX.linker.instantiate_pre(&component).unwrap();
     Arc::new(WorkerPre::new(linked).unwrap())
+}
+
+/// Whether everything that a component, given as text, imports is there.
+pub(crate) fn is_linked(component: &str) -> bool {
+    let component = wat::parse_str(component).unwrap();
+    let component = Component::new(&SANDBOX.engine, component).unwrap();
+    SANDBOX.linker.instantiate_pre(&component).is_ok()
 }
 
 /// One run, until it ends or the process dies; with the instructions that it used, if it was not cut off.
@@ -143,7 +159,10 @@ pub(crate) async fn kill_everywhere(file: &str, strict: bool, script: impl Fn() 
                 complete(&world, &worker, hold).await;
                 let what = format!("{file}, hold {hold:?}, {crash:?}: {:#?}", world.log());
                 assert_eq!(seen(&world, strict), expected, "{what}");
-                let repeated = sendings(&world).values().map(|times| times - 1).sum::<usize>();
+                let repeated = sendings(&world)
+                    .values()
+                    .map(|times| times - 1)
+                    .sum::<usize>();
                 assert!(repeated <= in_flight(&world), "{repeated} repeated; {what}");
             }
         }

@@ -49,7 +49,6 @@ impl Drop for CountedInstance {
     }
 }
 
-
 impl Prepared {
     /// Opens the log of the task with this header. `hold` is how long the instance stays while it waits.
     ///

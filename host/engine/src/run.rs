@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use taskyard_broker::{self as broker, Broker, Run};
 use taskyard_clock::Clock;
-use taskyard_task::decide::{Breakdown, Outcome};
 use taskyard_outbound::Outbound;
+use taskyard_task::decide::{Breakdown, Outcome};
 use taskyard_task::{Header, Refusal, RunLimits};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
@@ -70,8 +70,19 @@ impl Runner {
                 tracing::info!(code, reason, ?took, "run failed and is tried again");
             }
             End::Settled(Outcome::Broke(at) | Outcome::Parked(at)) => {
-                let Breakdown { code, reason, position, .. } = at;
-                tracing::warn!(code, reason, position = position.0, ?took, "the worker broke");
+                let Breakdown {
+                    code,
+                    reason,
+                    position,
+                    ..
+                } = at;
+                tracing::warn!(
+                    code,
+                    reason,
+                    position = position.0,
+                    ?took,
+                    "the worker broke"
+                );
             }
             _ => tracing::debug!(outcome = end.word(), ?took, "run ended"),
         }

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use taskyard_api::{Admin, Api, Token, admin_router, public_router};
 use taskyard_broker::{Broker, Sources};
 use taskyard_clock::{Clock, IdSource};
+use taskyard_delegate::Delegate;
 use taskyard_engine::Engine;
 use taskyard_notify::Notifier;
 use taskyard_outbound::Outbound;
@@ -88,6 +89,7 @@ struct Host {
     broker: Broker,
     engine: Engine,
     notifier: Notifier,
+    delegate: Delegate,
 }
 
 impl Host {
@@ -110,7 +112,7 @@ impl Host {
         let engine = Engine::new(
             &engine_config(&config),
             broker.clone(),
-            outbound,
+            outbound.clone(),
             clock.clone(),
             ids.clone(),
         )?;
@@ -118,6 +120,7 @@ impl Host {
         broker.set_prober(engine.prober());
         let notifier = Notifier::new(&config.notify, broker.clone(), clock.clone(), ids.clone())?;
         broker.set_webhook_policy(Arc::new(notifier.guard()));
+        let delegate = Delegate::new(broker.clone(), outbound, clock.clone(), ids.clone());
         Ok(Self {
             config,
             token,
@@ -126,6 +129,7 @@ impl Host {
             broker,
             engine,
             notifier,
+            delegate,
         })
     }
 
@@ -143,6 +147,7 @@ impl Host {
         let loops = Loops {
             engine: tokio::spawn(run_engine(self.engine, stops.clone(), grace)),
             notifier: tokio::spawn(run_notifier(self.notifier, stops.clone())),
+            delegate: tokio::spawn(run_delegate(self.delegate, stops.clone())),
             doors: [
                 tokio::spawn(public.serve(public_router(api), stops.doors.clone())),
                 tokio::spawn(admin.serve(admin_router(admin_api), stops.doors.clone())),
@@ -213,6 +218,10 @@ async fn run_engine(engine: Engine, stops: Stops, grace: Duration) {
 
 async fn run_notifier(notifier: Notifier, stops: Stops) {
     notifier.run(stops.notifier).await;
+}
+
+async fn run_delegate(delegate: Delegate, stops: Stops) {
+    delegate.run(stops.delegate).await;
 }
 
 /// The way out for workers' requests.

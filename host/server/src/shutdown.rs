@@ -25,6 +25,8 @@ pub(crate) struct Stops {
     pub(crate) engine: CancellationToken,
     /// The notifier starts no further deliveries.
     pub(crate) notifier: CancellationToken,
+    /// The delegate looks after no children on other hosts any more.
+    pub(crate) delegate: CancellationToken,
     /// The doors close.
     pub(crate) doors: CancellationToken,
 }
@@ -36,6 +38,8 @@ pub(crate) struct Loops {
     pub(crate) engine: JoinHandle<()>,
     /// Delivers notifications.
     pub(crate) notifier: JoinHandle<()>,
+    /// Follows children on other hosts.
+    pub(crate) delegate: JoinHandle<()>,
     /// Answer clients and operators.
     pub(crate) doors: [JoinHandle<()>; 2],
 }
@@ -54,9 +58,11 @@ pub(crate) async fn stop(broker: &Broker, stops: &Stops, mut loops: Loops, grace
     );
     stops.engine.cancel();
     join("engine", &mut loops.engine, grace + LAST_WORDS).await;
-    // 4. What the last runs caused is delivered, or at the next start.
+    // 4. What the last runs caused is delivered and sent, or at the next start.
     stops.notifier.cancel();
+    stops.delegate.cancel();
     join("notifier", &mut loops.notifier, LAST_WORDS).await;
+    join("delegate", &mut loops.delegate, LAST_WORDS).await;
     // 5. Answers that are under way are finished, and the doors close.
     stops.doors.cancel();
     for door in &mut loops.doors {
@@ -90,6 +96,7 @@ impl Loops {
         tokio::select! {
             _ = &mut self.engine => "the engine",
             _ = &mut self.notifier => "the notifier",
+            _ = &mut self.delegate => "the delegate",
             _ = public => "the door for clients",
             _ = admin => "the door for operators",
         }

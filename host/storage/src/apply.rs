@@ -208,9 +208,7 @@ impl<'a> Rows<'a> {
             ),
             Change::Post { letter } => self.put(Table::Letter, &key::letter(letter), letter),
             Change::Taken { letter } => self.delete(Table::Letter, &key::letter(letter)),
-            Change::PutRemote { child } => {
-                self.put(Table::Remote, &key::remote(child.id()), child)
-            }
+            Change::PutRemote { child } => self.put(Table::Remote, &key::remote(child.id()), child),
             Change::DeleteRemote { child } => self.delete(Table::Remote, &key::remote(*child)),
             Change::PutPlugin { plugin, component } => {
                 let key = key::digest(plugin.digest);
@@ -300,11 +298,21 @@ impl<'a> Rows<'a> {
         Ok(count.unwrap_or_default())
     }
 
-    pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: &T) -> Result<(), ApplyError> {
+    pub(crate) fn put<T: Serialize>(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &T,
+    ) -> Result<(), ApplyError> {
         self.put_raw(table, key, &record::encode(value)?)
     }
 
-    pub(crate) fn put_raw(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), ApplyError> {
+    pub(crate) fn put_raw(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), ApplyError> {
         let table = self.table(table)?;
         self.batch.put_cf(table, key, value);
         Ok(())
@@ -316,7 +324,11 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    pub(crate) fn delete_prefix(&mut self, table: Table, prefix: Vec<u8>) -> Result<(), ApplyError> {
+    pub(crate) fn delete_prefix(
+        &mut self,
+        table: Table,
+        prefix: Vec<u8>,
+    ) -> Result<(), ApplyError> {
         let mut end = prefix.clone();
         end.extend_from_slice(&[u8::MAX; 9]);
         let table = self.table(table)?;

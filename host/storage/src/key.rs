@@ -2,7 +2,8 @@
 //! lists are inverted so that the newest come first, text that something follows ends with a zero.
 
 use taskyard_task::{
-    AgentName, Digest, Header, Letter, News, Partition, RemoteId, Seq, StatePlace, TaskId, TaskState, Tenant, Timestamp,
+    AgentName, Digest, Header, Letter, News, Partition, RemoteId, Seq, StatePlace, TaskId,
+    TaskState, Tenant, Timestamp,
 };
 
 /// One ordered queue of notifications: those about one task to one configuration.

@@ -15,7 +15,7 @@ use crate::table::Table;
 
 /// The format that this version writes; it reads this one.
 const FORMAT: u32 = 2;
-/// The oldest format that it reads. Format 1 was that of versions before 0.2, whose workers no longer link.
+/// The oldest format that it reads. Format 1 belongs to the worker world 0.1, whose components do not link.
 const OLDEST_FORMAT: u32 = 2;
 
 /// Memory for blocks that were read lately; the rest is left to the operating system's cache.

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use taskyard_task::commit::{DeliveryState, Remembered};
 use taskyard_task::{
-    Agent, AgentName, Digest, Entry, Header, Letter, Partition, Plugin, PushConfig, RemoteChild, RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
+    Agent, AgentName, Digest, Entry, Header, Letter, Partition, Plugin, PushConfig, RemoteChild,
+    RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
 };
 
 use crate::key::{self, Lane};

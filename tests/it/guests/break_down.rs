@@ -1,6 +1,6 @@
 //! Workers that never come back, or come back broken.
 
-use super::{check, host};
+use super::{check, check_parked, host};
 use crate::support::Event;
 use crate::support::task;
 
@@ -32,40 +32,34 @@ async fn a_worker_that_can_do_without_memory_goes_on() {
 
 #[tokio::test]
 async fn a_stack_overflow_is_a_trap() {
-    check("stack-overflow", "FAILED", "the worker trapped: ").await;
+    check_parked("stack-overflow", "the worker trapped: ").await;
 }
 
 #[tokio::test]
 async fn a_panic_tells_its_message() {
-    check("trap", "FAILED", "told to panic").await;
+    check_parked("trap", "told to panic").await;
 }
 
 #[tokio::test]
 async fn an_abort_is_a_trap() {
-    check("abort", "FAILED", "the worker trapped: ").await;
+    check_parked("abort", "the worker trapped: ").await;
 }
 
 #[tokio::test]
 async fn leaving_is_not_returning() {
-    check("exit 3", "FAILED", "the worker left with exit code").await;
-    check("exit 0", "FAILED", "the worker left with exit code").await;
+    check_parked("exit 3", "the worker left with exit code").await;
+    check_parked("exit 0", "the worker left with exit code").await;
 }
 
 #[tokio::test]
 async fn what_was_said_before_a_panic_stays_said_once() {
     let host = host().await;
-    let ended = check(
-        "panic-after-emissions 5",
-        "FAILED",
-        "told to panic after emissions",
-    )
-    .await;
+    let id = check_parked("panic-after-emissions 5", "told to panic after emissions").await;
     let misbehaving = host.agent("misbehaving");
-    let log = misbehaving
-        .subscribe(task::id(&ended), Some(0))
-        .await
-        .rest()
+    misbehaving
+        .call("CancelTask", serde_json::json!({"id": id}))
         .await;
+    let log = misbehaving.subscribe(&id, Some(0)).await.rest().await;
     let said: Vec<_> = log.iter().filter_map(Event::text).collect();
     let expected = [
         "emission 1",
@@ -75,7 +69,7 @@ async fn what_was_said_before_a_panic_stays_said_once() {
         "emission 5",
     ];
     assert_eq!(said[..5], expected);
-    assert_eq!(said.len(), 6, "and the reason of the failure: {said:?}");
+    assert_eq!(said.len(), 6, "and that it stands still: {said:?}");
 }
 
 #[tokio::test]

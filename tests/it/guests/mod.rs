@@ -11,6 +11,7 @@ mod stop;
 use serde_json::Value;
 
 use crate::support::host::SharedHost;
+use crate::support::wait::eventually;
 use crate::support::{Agent, Host, Settings, message, places, task};
 
 /// What a misbehaving task may use: little, so that it gets there soon.
@@ -65,6 +66,26 @@ async fn check(behaviour: &str, state: &str, says: &str) -> Value {
         task::says(&ended)
     );
     ended
+}
+
+/// Lets a worker break down until its task stands still, and compares what the operator is told. Gives the
+/// task's id.
+async fn check_parked(behaviour: &str, says: &str) -> String {
+    let host = host().await;
+    let misbehaving = host.agent("misbehaving");
+    let id = misbehaving.begin(message(behaviour)).await;
+    assert_unharmed(&host.agent("echo")).await;
+    let path = format!("/v1/tasks/{id}");
+    let status = eventually("the task stands still", async || {
+        let status = host.admin().get(&path).await.ok();
+        (status["phase"] == "parked").then_some(status)
+    })
+    .await;
+    let told = status.to_string();
+    assert!(told.contains(says), "{behaviour}: {told} does not contain {says:?}");
+    // Nothing works on it, and nobody is told that something does.
+    assert_eq!(task::state(&misbehaving.get(&id).await), "SUBMITTED");
+    id
 }
 
 async fn assert_unharmed(echo: &Agent) {

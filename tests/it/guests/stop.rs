@@ -80,7 +80,7 @@ async fn a_run_that_takes_too_long_fails() {
     host.admin()
         .load(&places::guest("misbehaving"), &limits)
         .await;
-    let ended = host.agent("hasty").send(message("sleep 60000")).await;
+    let ended = host.agent("hasty").send(message("ignores-cancel")).await;
     assert_eq!(task::state(&ended), "FAILED");
     assert_eq!(task::says(&ended), "exceeded the wall time limit of 200 ms");
 }

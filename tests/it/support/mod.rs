@@ -7,6 +7,7 @@ pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod model;
 pub(crate) mod places;
+pub(crate) mod relay;
 pub(crate) mod task;
 pub(crate) mod wait;
 pub(crate) mod webhook;

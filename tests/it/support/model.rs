@@ -155,7 +155,9 @@ async fn ask_others(
 ) -> Response {
     let query = uri.query().unwrap_or_default();
     let reply = match (method, uri.path()) {
-        (Method::GET, "/search") => Reply::text(format!("Found for {query}: cats purr when content.")),
+        (Method::GET, "/search") => {
+            Reply::text(format!("Found for {query}: cats purr when content."))
+        }
         (Method::GET, "/facts") => Reply::text("A purr has 25 Hz.".to_owned()),
         (Method::POST, "/publish" | "/notify") => Reply::of(StatusCode::CREATED),
         _ => Reply::of(StatusCode::NOT_FOUND),
@@ -212,26 +214,35 @@ async fn answer(
     let (index, number) = {
         let mut received = shared.received.lock().unwrap();
         received.push(request);
-        let number = received.iter().filter(|request| request.path == path).count();
+        let number = received
+            .iter()
+            .filter(|request| request.path == path)
+            .count();
         (received.len() - 1, number)
     };
     shared.gates.pass(&path, number, 0).await;
 
-    let Reply { status, content_type, pieces } = reply;
+    let Reply {
+        status,
+        content_type,
+        pieces,
+    } = reply;
     let last = pieces.len();
     if last == 0 {
         shared.received.lock().unwrap()[index].answered = true;
     }
-    let pieces = stream::iter(pieces).enumerate().then(move |(before, piece)| {
-        let (shared, path) = (Arc::clone(&shared), path.clone());
-        async move {
-            if before > 0 {
-                shared.gates.pass(&path, number, before).await;
+    let pieces = stream::iter(pieces)
+        .enumerate()
+        .then(move |(before, piece)| {
+            let (shared, path) = (Arc::clone(&shared), path.clone());
+            async move {
+                if before > 0 {
+                    shared.gates.pass(&path, number, before).await;
+                }
+                shared.received.lock().unwrap()[index].answered = before + 1 == last;
+                Ok::<_, Infallible>(piece)
             }
-            shared.received.lock().unwrap()[index].answered = before + 1 == last;
-            Ok::<_, Infallible>(piece)
-        }
-    });
+        });
     let headers = [(header::CONTENT_TYPE, content_type)];
     (status, headers, Body::from_stream(pieces)).into_response()
 }

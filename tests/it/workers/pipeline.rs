@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::agent::message_of;
-use crate::support::{Host, Settings, message, task};
+use crate::support::{Agent, Host, Settings, message, task};
 
 const AGENTS: [&str; 4] = ["pipeline", "echo", "csv-report", "approval"];
 
@@ -19,12 +19,25 @@ fn children(task: &Value) -> Vec<String> {
     children.iter().map(id).collect()
 }
 
+/// Begins a task and follows it until it reports this; gives its id.
+async fn until(agent: &Agent, message: Value, progress: &str) -> String {
+    let mut events = agent.stream(message).await;
+    let first = events.next().await.unwrap();
+    events
+        .find(progress, |event| event.text() == Some(progress))
+        .await;
+    task::id(&first.result()["task"]).to_owned()
+}
+
 #[tokio::test]
 async fn results_of_children_are_joined_in_the_order_given() {
     let host = host().await;
     let jobs = json!({"text": "csv-report:\necho: good morning"});
     let file = json!({"text": "city,inhabitants\nBern,134\n", "mediaType": "text/csv"});
-    let parent = host.agent("pipeline").send(message_of(json!([jobs, file]))).await;
+    let parent = host
+        .agent("pipeline")
+        .send(message_of(json!([jobs, file])))
+        .await;
 
     assert_eq!(task::state(&parent), "COMPLETED", "{parent}");
     assert_eq!(task::says(&parent), "2 of 2 jobs are done");
@@ -54,7 +67,10 @@ async fn children_that_failed_are_named() {
 
     assert_eq!(task::state(&parent), "COMPLETED", "{parent}");
     let says = task::says(&parent);
-    assert!(says.starts_with("1 of 4 jobs are done; failed: 2. csv-report (no CSV file"), "{says}");
+    assert!(
+        says.starts_with("1 of 4 jobs are done; failed: 2. csv-report (no CSV file"),
+        "{says}"
+    );
     assert!(says.contains(", 3. nobody ("), "{says}");
     // It would be its own parent.
     assert!(says.contains(", 4. pipeline ("), "{says}");
@@ -65,11 +81,12 @@ async fn children_that_failed_are_named() {
 async fn a_parent_waits_for_its_children_through_a_restart() {
     let host = host().await;
     let parent = host.agent("pipeline");
-    let id = parent.begin(message("echo: before\napproval: sell the house\necho: after")).await;
-    let mut events = parent.subscribe(&id, None).await;
-    events.find("the end of both echoes", |event| event.text() == Some("2 of 3 jobs are over")).await;
+    let jobs = message("echo: before\napproval: sell the house\necho: after");
+    let id = until(&parent, jobs, "2 of 3 jobs are over").await;
     let child = children(&parent.get(&id).await)[1].clone();
-    host.agent("approval").reached(&child, task::waits_for_input).await;
+    host.agent("approval")
+        .reached(&child, task::waits_for_input)
+        .await;
     host.kill();
     host.restart().await;
 
@@ -78,7 +95,10 @@ async fn a_parent_waits_for_its_children_through_a_restart() {
     let end = parent.ended(&id).await;
     assert_eq!(task::state(&end), "COMPLETED", "{end}");
     let joined = task::artifact(&end, "joined");
-    assert!(joined.starts_with("## 1. echo\n\nbefore\n\n## 2. approval\n\nApproved: sell the house\n"), "{joined}");
+    assert!(
+        joined.starts_with("## 1. echo\n\nbefore\n\n## 2. approval\n\nApproved: sell the house\n"),
+        "{joined}"
+    );
     assert!(joined.ends_with("## 3. echo\n\nafter\n\n"), "{joined}");
     assert_eq!(children(&end).len(), 3);
 }
@@ -87,9 +107,8 @@ async fn a_parent_waits_for_its_children_through_a_restart() {
 async fn a_cancel_of_the_parent_reaches_the_children() {
     let host = host().await;
     let parent = host.agent("pipeline");
-    let id = parent.begin(message("approval: one\napproval: two\necho: three")).await;
-    let mut events = parent.subscribe(&id, None).await;
-    events.find("the end of the echo", |event| event.text() == Some("1 of 3 jobs are over")).await;
+    let jobs = message("approval: one\napproval: two\necho: three");
+    let id = until(&parent, jobs, "1 of 3 jobs are over").await;
     let children = children(&parent.get(&id).await);
 
     let end = parent.call("CancelTask", json!({"id": id})).await;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::egress;
+use crate::support::admin::answer;
+use crate::support::agent::follow_up;
 use crate::support::model::{CHAT, KEY, Model, PLAN, REPORT, Request};
 use crate::support::{Agent, Host, Settings, eventually, message, places, task};
 
@@ -37,7 +39,10 @@ impl Desk {
         let settings = Settings::default()
             .set("egress.allow", r#"["127.0.0.1"]"#)
             .set("secrets.openai", format!("{{ file = {file:?} }}"))
-            .set("log", "info,taskyard_outbound=trace,taskyard_engine=trace,taskyard_worker=trace");
+            .set(
+                "log",
+                "info,taskyard_outbound=trace,taskyard_engine=trace,taskyard_worker=trace",
+            );
         let desk = Self {
             host: Host::start(settings).await,
             model: Model::start().await,
@@ -58,7 +63,10 @@ impl Desk {
         });
         let config = [("config", config.to_string())];
         let query = [&config[..], query].concat();
-        self.host.admin().load(&places::plugin("research"), &query).await;
+        self.host
+            .admin()
+            .load(&places::plugin("research"), &query)
+            .await;
     }
 
     fn agent(&self) -> Agent {
@@ -102,9 +110,21 @@ impl Desk {
     fn check_nothing_answered_was_repeated(&self) {
         let mut answered: BTreeMap<String, usize> = BTreeMap::new();
         for path in [CHAT, "/search", "/facts", "/publish"] {
-            for Request { query, body, answered: now, status, .. } in self.model.requests(path) {
-                let times = answered.entry(format!("{path}?{query} {body}")).or_default();
-                assert_eq!(*times, 0, "{path} was asked again after it had answered: {body}");
+            for Request {
+                query,
+                body,
+                answered: now,
+                status,
+                ..
+            } in self.model.requests(path)
+            {
+                let times = answered
+                    .entry(format!("{path}?{query} {body}"))
+                    .or_default();
+                assert_eq!(
+                    *times, 0,
+                    "{path} was asked again after it had answered: {body}"
+                );
                 *times += usize::from(now && status.is_success());
             }
         }
@@ -125,21 +145,34 @@ async fn a_report_is_written_from_four_requests_and_published_after_a_yes() {
     let mut events = desk.agent().stream(message(QUESTION)).await;
     let first = events.next().await.unwrap();
     let id = task::id(&first.result()["task"]).to_owned();
-    let question = events.find("the question", |event| event.text() == Some(APPROVE)).await;
+    let question = events
+        .find("the question", |event| event.text() == Some(APPROVE))
+        .await;
     assert_eq!(question.state().map(task::short), Some("INPUT_REQUIRED"));
     assert_eq!(desk.counts(), [2, 1, 1, 0]);
 
     check_result(&desk.approve(&id).await);
     assert_eq!(desk.counts(), [2, 1, 1, 1]);
-    assert!(desk.model.counts().values().all(|count| *count <= 2), "{:?}", desk.model.counts());
+    let counts = desk.model.counts();
+    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
 
     let published = &desk.model.requests("/publish")[0];
-    assert_eq!(published.body, json!({"question": QUESTION, "report": REPORT.concat()}));
+    assert_eq!(
+        published.body,
+        json!({"question": QUESTION, "report": REPORT.concat()})
+    );
     assert_eq!(published.key, Some(format!("{id}/report")));
     let search = &desk.model.requests("/search")[0];
     assert_eq!(search.query, "q=why%20cats%20purr");
     // Each of the chats has a key of its own.
-    assert_eq!(desk.model.counts().keys().filter(|(path, _)| path == CHAT).count(), 2);
+    assert_eq!(
+        desk.model
+            .counts()
+            .keys()
+            .filter(|(path, _)| path == CHAT)
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -147,12 +180,16 @@ async fn tokens_are_shown_before_the_model_has_finished() {
     let desk = Desk::open().await;
     let hold = desk.model.hold(CHAT, 1, 4);
     let mut events = desk.agent().stream(message(QUESTION)).await;
-    let chunk = events.find("the first chunk", |event| event.chunk().is_some()).await;
+    let chunk = events
+        .find("the first chunk", |event| event.chunk().is_some())
+        .await;
     assert_eq!(chunk.chunk(), Some(&*PLAN[..2].concat()));
     assert!(!desk.model.requests(CHAT)[0].answered);
 
     hold.release();
-    let next = events.find("the next chunk", |event| event.chunk().is_some()).await;
+    let next = events
+        .find("the next chunk", |event| event.chunk().is_some())
+        .await;
     assert_eq!(next.chunk(), Some(&*PLAN[2..].concat()));
 }
 
@@ -176,7 +213,12 @@ async fn the_key_is_seen_by_the_model_and_by_nobody_else() {
     let listing = admin.get("/v1/agents").await.ok();
     assert!(listing.to_string().contains("{openai}"), "{listing}");
     let agent = admin.get("/v1/agents/research").await.ok();
-    for text in [end.to_string(), listing.to_string(), agent.to_string(), format!("{seen:?}")] {
+    for text in [
+        end.to_string(),
+        listing.to_string(),
+        agent.to_string(),
+        format!("{seen:?}"),
+    ] {
         assert!(!text.contains(KEY), "{text}");
     }
     assert!(!desk.host.log().contains(KEY));
@@ -193,7 +235,9 @@ fn check_no_file_has_the_key(folder: &Path) {
             continue;
         }
         let content = fs::read(&path).unwrap();
-        let found = content.windows(KEY.len()).any(|window| window == KEY.as_bytes());
+        let found = content
+            .windows(KEY.len())
+            .any(|window| window == KEY.as_bytes());
         assert!(!found, "{} has the key", path.display());
     }
 }
@@ -257,7 +301,10 @@ async fn killed_while_a_person_thinks_it_repeats_nothing() {
     desk.host.restart().await;
 
     let waiting = desk.agent().get(&id).await;
-    assert_eq!((task::state(&waiting), task::says(&waiting)), ("INPUT_REQUIRED", APPROVE));
+    assert_eq!(
+        (task::state(&waiting), task::says(&waiting)),
+        ("INPUT_REQUIRED", APPROVE)
+    );
     check_result(&desk.approve(&id).await);
     assert_eq!(desk.counts(), [2, 1, 1, 1]);
 }
@@ -268,25 +315,36 @@ async fn killed_while_it_publishes_it_asks_whether_to_publish_again() {
     let hold = desk.model.hold("/publish", 1, 0);
     let id = desk.begin().await;
     desk.asked(&id).await;
-    desk.agent().try_begin(crate::support::agent::follow_up(&id, "yes")).await.unwrap();
+    desk.agent().try_begin(follow_up(&id, "yes")).await.unwrap();
     hold.reached().await;
     desk.host.kill();
     desk.host.restart().await;
 
     let asked = desk.asked(&id).await;
-    assert!(task::says(&asked).starts_with("The report may not be out: "), "{asked}");
+    assert!(
+        task::says(&asked).starts_with("The report may not be out: "),
+        "{asked}"
+    );
     assert_eq!(desk.count("/publish"), 1);
 
     check_result(&desk.approve(&id).await);
-    let keys = desk.model.requests("/publish").into_iter().map(|request| request.key);
-    assert_eq!(keys.collect::<Vec<_>>(), [(); 2].map(|()| Some(format!("{id}/report"))));
+    let keys = desk
+        .model
+        .requests("/publish")
+        .into_iter()
+        .map(|request| request.key);
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        [(); 2].map(|()| Some(format!("{id}/report")))
+    );
 }
 
 #[tokio::test]
 async fn whoever_is_busy_is_asked_again_with_the_same_key() {
     let desk = Desk::open().await;
     desk.model.fail(CHAT, 1, StatusCode::TOO_MANY_REQUESTS);
-    desk.model.fail("/facts", 2, StatusCode::SERVICE_UNAVAILABLE);
+    desk.model
+        .fail("/facts", 2, StatusCode::SERVICE_UNAVAILABLE);
     let id = desk.begin().await;
     desk.asked(&id).await;
 
@@ -307,6 +365,45 @@ async fn a_no_publishes_nothing() {
     assert_eq!(task::state(&end), "COMPLETED");
     assert_eq!(task::says(&end), "The report was not published.");
     assert_eq!(desk.count("/publish"), 0);
+}
+
+#[tokio::test]
+async fn without_a_rule_it_stands_still_until_the_operator_makes_one() {
+    let desk = Desk::without_rules().await;
+    let id = desk.begin().await;
+    let admin = desk.host.admin();
+    let parked = eventually("the task to be parked", async || {
+        let mut list = admin.get("/v1/parked").await.ok();
+        list["tasks"].as_array_mut().and_then(Vec::pop)
+    })
+    .await;
+    assert_eq!(
+        (parked["id"].as_str(), parked["code"].as_str()),
+        (Some(id.as_str()), Some("denied"))
+    );
+    let reason = parked["reason"].as_str().unwrap();
+    assert!(reason.contains("127.0.0.1"), "{parked}");
+    let waiting = desk.agent().get(&id).await;
+    assert_eq!(task::state(&waiting), "SUBMITTED");
+    assert!(task::says(&waiting).contains("operator"), "{waiting}");
+
+    // The refusal is in the log: it is taken back together with the request.
+    let rules = admin
+        .request(Method::PUT, "/v1/agents/research/egress")
+        .body(egress(&desk.model));
+    answer(rules.header("content-type", "application/json"))
+        .await
+        .ok();
+    let log = admin.get(&format!("/v1/tasks/{id}/log")).await.ok();
+    let mut entries = log["entries"].as_array().unwrap().iter();
+    let requested = entries.find(|entry| entry["kind"] == "requested");
+    let from = requested.unwrap_or_else(|| panic!("no request: {log}"))["seq"].clone();
+    let retry = admin.request(Method::POST, &format!("/v1/tasks/{id}/retry"));
+    answer(retry.json(&json!({"from": from}))).await.ok();
+
+    desk.asked(&id).await;
+    check_result(&desk.approve(&id).await);
+    assert_eq!(desk.counts(), [2, 1, 1, 1]);
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ async def sleep(_):
     first = time.monotonic() - began
     time.sleep(0.020)
     both = time.monotonic() - began
-    return f"{int(first * 1000)} {int(both * 1000)}"
+    return f"{int(first * 100)} {int(both * 100)}"
 
 
 async def draw(_):

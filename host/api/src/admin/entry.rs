@@ -336,3 +336,196 @@ fn parts_of(parts: &[Part]) -> String {
 fn in_brackets(kind: Option<&str>) -> String {
     kind.map_or_else(String::new, |kind| format!(" ({kind})"))
 }
+
+#[cfg(test)]
+mod tests {
+    use taskyard_task::child::{ChildCall, ChildEnd};
+    use taskyard_task::http::HttpHead;
+    use taskyard_task::{
+        ArtifactSpec, Continuation, Digest, Seq, Stored, TaskId, TaskState, Ticket, Timestamp,
+    };
+
+    use super::*;
+
+    const SECRET: &str = "s3cret";
+
+    fn message() -> Message {
+        Message {
+            id: "m-1".to_owned(),
+            parts: vec![Part::text(SECRET)],
+            metadata: None,
+            extensions: Vec::new(),
+            reference_task_ids: Vec::new(),
+        }
+    }
+
+    fn call(url: &str, resend: bool, streamed: bool) -> Event {
+        Event::Requested {
+            ticket: Ticket(3),
+            call: Box::new(HttpCall {
+                method: "POST".to_owned(),
+                url: url.to_owned(),
+                body_bytes: 1_200,
+                fingerprint: Digest::of(b""),
+                key: Some(SECRET.to_owned()),
+                resend,
+                streamed,
+            }),
+        }
+    }
+
+    fn response(result: Result<&str, HttpError>) -> Event {
+        Event::Responded {
+            ticket: Ticket(3),
+            result: result.map(|body| HttpResponse {
+                head: HttpHead {
+                    status: 200,
+                    headers: Vec::new(),
+                },
+                body: body.into(),
+            }),
+        }
+    }
+
+    fn piece(piece: Piece) -> Event {
+        Event::Streamed {
+            ticket: Ticket(3),
+            piece,
+        }
+    }
+
+    fn child(target: ChildTarget, begun: Result<Option<TaskId>, String>) -> Event {
+        Event::ChildStarted {
+            ticket: Ticket(4),
+            call: Box::new(ChildCall {
+                target,
+                message: vec![Part::text(SECRET)],
+                metadata: None,
+                detached: false,
+            }),
+            begun,
+        }
+    }
+
+    fn put(value: Option<&str>, expected: Option<Option<u64>>) -> StateCall {
+        StateCall::Put {
+            scope: StateScope::Context,
+            key: "last".to_owned(),
+            value: value.map(|value| value.as_bytes().to_vec().into()),
+            ttl_ms: None,
+            expected,
+        }
+    }
+
+    fn state(call: StateCall, result: StateResult) -> Event {
+        Event::State {
+            call: Box::new(call),
+            result,
+        }
+    }
+
+    fn get() -> StateCall {
+        StateCall::Get {
+            scope: StateScope::Task,
+            key: "k".to_owned(),
+        }
+    }
+
+    fn stored() -> Stored {
+        Stored {
+            value: SECRET.into(),
+            version: 1,
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn every_entry_has_a_line_without_contents() {
+        let agent = || ChildTarget::Agent("csv-report".parse().unwrap());
+        let task = TaskId::from_bytes([7; 16]);
+        let url = "https://a.example/v1/chat?key=s3cret";
+        let spec = ArtifactSpec {
+            id: "report".to_owned(),
+            name: None,
+            description: None,
+            metadata: None,
+        };
+        let end = ChildEnd {
+            state: TaskState::Completed,
+            message: vec![Part::text(SECRET)],
+            artifacts: Vec::new(),
+        };
+        let parts = || vec![Part::text(SECRET)];
+        for (event, line) in [
+            (Event::Received { message: message() }, "message m-1, 1 part"),
+            (Event::Started { attempt: 2 }, "run 2"),
+            (Event::Working, ""),
+            (Event::Progress { percent: Some(40), text: Some("on\nit".to_owned()) }, "40 % on it"),
+            (Event::Said { parts: parts() }, "1 part"),
+            (Event::Asked { kind: InputKind::Auth, prompt: parts() }, "for credentials, 1 part"),
+            (Event::ArtifactPut { spec, parts: parts() }, "artifact report, 1 part"),
+            (Event::ArtifactClosed { id: "report".to_owned() }, "artifact report, closed"),
+            (call(url, true, false), "#3 POST https://a.example/v1/chat?..."),
+            (call(url, false, true), "#3 POST https://a.example/v1/chat?..., streamed, at most once"),
+            (response(Ok(SECRET)), "#3 200"),
+            (response(Err(HttpError::Failed(SECRET.to_owned()))), "#3 no response: failed"),
+            (piece(Piece::Data(SECRET.into())), "#3 more"),
+            (piece(Piece::End), "#3 complete"),
+            (
+                child(agent(), Ok(Some(task))),
+                "#4 agent csv-report -> 07070707-0707-0707-0707-070707070707",
+            ),
+            (child(agent(), Err("no such agent".to_owned())), "#4 agent csv-report, not started: no such agent"),
+            (child(ChildTarget::Remote(url.to_owned()), Ok(None)), "#4 remote https://a.example/v1/chat?..."),
+            (Event::ChildEnded { ticket: Ticket(4), end: Box::new(end) }, "#4 completed, 0 artifacts"),
+            (Event::GaveUp { ticket: Ticket(4) }, "#4"),
+            (state(get(), StateResult::Found(None)), "get task/k = nothing"),
+            (state(get(), StateResult::Found(Some(stored()))), "get task/k = 6 B"),
+            (state(put(Some(SECRET), None), StateResult::Written(2)), "put context/last = 6 B"),
+            (state(put(None, None), StateResult::Written(0)), "delete context/last"),
+            (
+                state(put(Some(SECRET), Some(None)), StateResult::Stale(Some(stored()))),
+                "swap context/last: it was changed meanwhile",
+            ),
+            (state(put(Some(SECRET), None), StateResult::Full { limit: 9 }), "put context/last: there are 9 keys already"),
+            (Event::Kept { label: "sum".to_owned(), input: 255, value: SECRET.into() }, "sum of input ff"),
+            (Event::Slept { until_ns: 3_210_000_000 }, "until +3.2 s"),
+            (Event::Noticed { seq: Seq(9) }, "entry 9 (received)"),
+            (Event::Observed { call: 2, what: Observation::Cancel }, "look 2: a cancel"),
+            (Event::Rewound { to: Seq(4) }, "what the worker did behind entry 4 does not count"),
+            (
+                Event::ContinuedAsNew(Box::new(Continuation {
+                    state: SECRET.into(),
+                    inbox: vec![Seq(3)],
+                    read: Seq(3),
+                    artifacts: Vec::new(),
+                    artifact_bytes: 0,
+                    canceled: false,
+                })),
+                "with 1 message in line",
+            ),
+            (
+                Event::Retried {
+                    code: "busy".to_owned(),
+                    reason: "not now".to_owned(),
+                    not_before: Timestamp(1_000),
+                },
+                "busy: not now; not before 1970-01-01T00:00:01.000Z",
+            ),
+            (
+                Event::Failed {
+                    blame: Blame::Worker,
+                    code: "bad".to_owned(),
+                    reason: "gone".to_owned(),
+                },
+                "bad (worker): gone",
+            ),
+            (Event::Canceled, ""),
+        ] {
+            let about = matches!(event, Event::Noticed { .. }).then_some("received");
+            let (what, facts) = say(&event, about);
+            assert_eq!(what, line, "{event:?}");
+            assert!(!facts.to_string().contains(SECRET), "{facts}");
+        }
+    }
+}

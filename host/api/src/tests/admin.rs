@@ -10,7 +10,7 @@ use super::http::{Answer, ask};
 use crate::Config;
 use crate::admin::{AgentList, AgentView, StatusView};
 
-async fn as_operator(host: &Host, request: Builder, body: &str) -> Answer {
+pub(super) async fn as_operator(host: &Host, request: Builder, body: &str) -> Answer {
     let request = request.header("authorization", "Bearer operator");
     ask(
         &host.admin,
@@ -29,6 +29,15 @@ async fn everything_but_health_and_metrics_needs_the_token() {
             Request::get("/v1/agents/echo"),
             Request::delete("/v1/agents/echo"),
             Request::put("/v1/agents/echo/egress"),
+            Request::get("/v1/parked"),
+            Request::get("/v1/tasks"),
+            Request::get("/v1/tasks/x"),
+            Request::get("/v1/tasks/x/log"),
+            Request::post("/v1/tasks/x/resume"),
+            Request::post("/v1/tasks/x/retry"),
+            Request::post("/v1/tasks/x/probe"),
+            Request::post("/v1/tasks/x/move"),
+            Request::post("/v1/tasks/x/fail"),
             Request::get("/v1/deliveries"),
             Request::get("/v1/stats"),
         ]

@@ -1,6 +1,7 @@
 //! The doors from outside: requests against the routers, with a real broker and a scripted worker.
 
 mod admin;
+mod admin_tasks;
 mod cards;
 mod envelope;
 mod host;

@@ -1,7 +1,7 @@
 //! The worker that the tests play: it does what the first message of its task says.
 
 use taskyard_broker::{Broker, Run};
-use taskyard_task::decide::Outcome;
+use taskyard_task::decide::{Breakdown, Outcome};
 use taskyard_task::{ArtifactSpec, Event, InputKind, Part, PartBody, Seq};
 
 /// The entries of a test's log that are read at once: more than any test makes before it asks.
@@ -15,8 +15,8 @@ pub(super) async fn work(broker: Broker) {
 }
 
 /// One turn of the worker. What it does is the text of the first message:
-/// `reply` answers directly, `ask` asks once, `stay` works until it is canceled, `count` writes ten
-/// chunks, and anything else is put into an artifact.
+/// `reply` answers directly, `ask` asks once, `park` comes to a halt once, `stay` works until it is
+/// canceled, `count` writes ten chunks, and anything else is put into an artifact.
 async fn turn(run: Run) {
     let log = run.journal(Seq::ZERO, WHOLE_LOG).await.unwrap();
     let asked = log
@@ -30,7 +30,20 @@ async fn turn(run: Run) {
             let prompt = vec![Part::text("which one?")];
             let kind = InputKind::Input;
             run.record(Event::Asked { kind, prompt }).await.unwrap();
+            let seen = run.header().last_outside;
+            run.suspend(None, seen, Some(kind)).await.unwrap();
             return;
+        }
+        "park" if run.header().attempt == 1 => {
+            let text = Some("half done".to_owned());
+            let percent = Some(50);
+            run.record(Event::Progress { percent, text }).await.unwrap();
+            Outcome::Parked(Breakdown {
+                code: "trap".to_owned(),
+                reason: "told to park".to_owned(),
+                position: Seq(4),
+                backtrace: Some("0: park".to_owned()),
+            })
         }
         "stay" => {
             let text = Some("under way".to_owned());

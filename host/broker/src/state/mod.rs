@@ -21,7 +21,8 @@ use std::sync::Arc;
 use taskyard_storage::Reservation;
 use taskyard_task::kv::MAX_LISTED;
 use taskyard_task::{
-    Change, Decision, Event, Input, Seq, StateCall, StatePlace, StateResult, StateScope, Stored, Timestamp,
+    Change, Decision, Event, Input, Seq, StateCall, StatePlace, StateResult, StateScope, Stored,
+    Timestamp,
 };
 
 use crate::error::Error;

@@ -160,7 +160,6 @@ impl PlaceTurn<'_> {
 
     /// From here on, `after` is what is under the key. `was_there` and `held` are what [`Self::look`]
     /// saw. The result is to be kept until the commit is applied, and not to be dropped within a turn.
-    #[must_use]
     pub(crate) fn decide(
         &mut self,
         key: &str,

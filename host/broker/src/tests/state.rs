@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use taskyard_storage::{AppendError, CommitLog, Numbered, Storage};
-use taskyard_task::{LimitChanges, Partition, StateCall, StatePlace, StateResult, StateScope, Stored};
+use taskyard_task::{
+    LimitChanges, Partition, StateCall, StatePlace, StateResult, StateScope, Stored,
+};
 
 use super::*;
 use crate::broker::Listeners;

@@ -5,9 +5,7 @@ use taskyard_task::{ChildCall, ChildEnd, ChildTarget, TaskState, Ticket};
 
 use super::Ctx;
 use super::content::{check_object, part_to_worker, parts_from_worker};
-use crate::bindings::taskyard::worker::children::{
-    Artifact, Child, End, EndState, Host, Target,
-};
+use crate::bindings::taskyard::worker::children::{Artifact, Child, End, EndState, Host, Target};
 use crate::replay::{CallError, Refusal};
 
 /// Longer addresses are a mistake.
@@ -49,7 +47,9 @@ fn target(target: Target) -> Result<ChildTarget, Refusal> {
     match target {
         Target::Agent(name) => match name.parse() {
             Ok(agent) => Ok(ChildTarget::Agent(agent)),
-            Err(invalid) => Err(Refusal::Invalid(format!("{name:?} names no agent: {invalid}"))),
+            Err(invalid) => Err(Refusal::Invalid(format!(
+                "{name:?} names no agent: {invalid}"
+            ))),
         },
         Target::Remote(url) if url.len() > MAX_URL_BYTES => Err(Refusal::Invalid(format!(
             "the address of a remote agent has at most {MAX_URL_BYTES} bytes"

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use taskyard_outbound as outbound;
-use taskyard_task::http::{HttpError, HttpHead, HttpHeader};
 use taskyard_task::Ticket;
+use taskyard_task::http::{HttpError, HttpHead, HttpHeader};
 
 use super::Ctx;
 use crate::bindings::taskyard::worker::http::{Delivery, Host, Request, Response};
@@ -35,7 +35,9 @@ impl Host for Ctx {
 
     async fn start_stream(&mut self, request: Request) -> Result<u64, CallError> {
         let gate = self.journaled("taskyard:worker/http.start-stream")?;
-        let ticket = gate.send_request(sending(request, Reading::Pieces)?).await?;
+        let ticket = gate
+            .send_request(sending(request, Reading::Pieces)?)
+            .await?;
         Ok(ticket.0)
     }
 

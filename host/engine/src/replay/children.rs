@@ -1,9 +1,7 @@
 //! Children of the task.
 
 use taskyard_task::child::MAX_GENERATIONS;
-use taskyard_task::{
-    AgentName, ChildCall, ChildEnd, ChildTarget, Event, TaskId, Ticket,
-};
+use taskyard_task::{AgentName, ChildCall, ChildEnd, ChildTarget, Event, TaskId, Ticket};
 
 use super::gate::Gate;
 use super::stop::{CallError, Refusal, Stop};
@@ -60,7 +58,13 @@ impl Gate {
         let Some(end) = self.child(child)?.end else {
             return Err(Refusal::invalid("the child has not ended").into());
         };
-        match self.log.entry(end.seq).await.map_err(Stop::from)?.map(|entry| entry.event) {
+        match self
+            .log
+            .entry(end.seq)
+            .await
+            .map_err(Stop::from)?
+            .map(|entry| entry.event)
+        {
             Some(Event::ChildEnded { end, .. }) => Ok(*end),
             _ => {
                 let problem = format!("the child's end in entry {} is gone", end.seq);

@@ -48,7 +48,11 @@ impl Opening {
                 from: header.replay_from,
                 // In a first run only the submission is of interest, and the run need not wait until its
                 // own beginning is durable.
-                end: if is_first_run { SUBMISSION } else { header.last },
+                end: if is_first_run {
+                    SUBMISSION
+                } else {
+                    header.last
+                },
                 rewound: header.rewound.clone(),
             },
             is_first_run,
@@ -173,10 +177,9 @@ impl Gate {
             artifact_bytes,
             canceled,
         } = *continuation;
-        beginning.seed = taskyard_task::Digest::of(
-            &[&beginning.seed[..], &seq.0.to_be_bytes()].concat(),
-        )
-        .to_bytes();
+        beginning.seed =
+            taskyard_task::Digest::of(&[&beginning.seed[..], &seq.0.to_be_bytes()].concat())
+                .to_bytes();
         beginning.state = Some(state);
         self.position = seq;
         self.time.reach(at);

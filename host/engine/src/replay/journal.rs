@@ -63,7 +63,11 @@ impl Journal {
     pub(super) fn new(extent: Extent) -> Self {
         Self {
             page: VecDeque::new(),
-            page_size: if extent.from > SUBMISSION { 1 } else { FIRST_PAGE },
+            page_size: if extent.from > SUBMISSION {
+                1
+            } else {
+                FIRST_PAGE
+            },
             read: Seq::ZERO,
             extent,
             next: None,

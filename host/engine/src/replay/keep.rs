@@ -45,7 +45,11 @@ impl Gate {
     ///
     /// # Errors
     /// Stopped if the log is not to be had.
-    pub(crate) async fn recall(&mut self, label: &str, input: u64) -> Result<Option<Vec<u8>>, Stop> {
+    pub(crate) async fn recall(
+        &mut self,
+        label: &str,
+        input: u64,
+    ) -> Result<Option<Vec<u8>>, Stop> {
         let is_here = matches!(
             self.journal.next().map(|logged| &logged.event),
             Some(Event::Kept { label: kept, input: on, .. }) if kept == label && *on == input
@@ -114,5 +118,142 @@ fn check(call: &StateCall) -> Result<(), Refusal> {
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use taskyard_task::{StateScope, Stored};
+
+    use super::*;
+    use crate::replay::Opening;
+    use crate::replay::world::{Script, World};
+
+    fn get(key: &str) -> StateCall {
+        StateCall::Get {
+            scope: StateScope::Tenant,
+            key: key.to_owned(),
+        }
+    }
+
+    fn put(key: &str, value: Vec<u8>) -> StateCall {
+        StateCall::Put {
+            scope: StateScope::Tenant,
+            key: key.to_owned(),
+            value: Some(value.into()),
+            ttl_ms: None,
+            expected: None,
+        }
+    }
+
+    fn keys(prefix: &str, limit: u32) -> StateCall {
+        StateCall::Keys {
+            scope: StateScope::Tenant,
+            prefix: prefix.to_owned(),
+            after: None,
+            limit,
+        }
+    }
+
+    async fn run(world: &World) -> Gate {
+        let header = world.lease();
+        let opening = Opening::of(&header, Arc::default(), Duration::from_secs(1));
+        let it = world.of_run(&header);
+        let (log, network) = (Arc::new(it.clone()), Arc::new(it));
+        let gate = Gate::open(log, network, world.clock.clone(), opening).await;
+        gate.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn a_replay_sees_what_was_there_then() {
+        let world = World::new(Script::default());
+        for _ in 1..=3 {
+            let mut gate = run(&world).await;
+            let first = gate.state(get("k")).await.unwrap();
+            assert_eq!(first, StateResult::Found(None));
+            let wrote = gate.state(put("k", vec![1])).await.unwrap();
+            assert_eq!(wrote, StateResult::Written(1));
+            let stored = Stored {
+                value: vec![1],
+                version: 1,
+                expires_at: None,
+            };
+            let second = gate.state(get("k")).await.unwrap();
+            assert_eq!(second, StateResult::Found(Some(stored)));
+            assert!(!gate.is_replaying());
+        }
+        assert_eq!(world.journaled().len(), 3);
+
+        let other = run(&world).await.state(get("other")).await;
+        assert!(
+            matches!(other, Err(CallError::Stopped(Stop::Mismatch(_)))),
+            "{other:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn wrong_calls_are_refused_and_leave_no_entry() {
+        let world = World::new(Script::default());
+        let mut gate = run(&world).await;
+        let long = "k".repeat(MAX_KEY_BYTES + 1);
+        let wrong = [
+            get(""),
+            get("a\0b"),
+            get(&long),
+            put("", Vec::new()),
+            put("k", vec![0; MAX_VALUE_BYTES + 1]),
+            keys(&long, 1),
+            keys("", 0),
+            keys("", MAX_LISTED + 1),
+        ];
+        for call in wrong {
+            let refused = gate.state(call).await;
+            assert!(
+                matches!(refused, Err(CallError::Refused(Refusal::Invalid(_)))),
+                "{refused:?}"
+            );
+        }
+        let label = "l".repeat(MAX_LABEL_BYTES + 1);
+        let refused = gate.keep(label, 0, Vec::new()).await;
+        assert!(matches!(refused, Err(CallError::Refused(_))));
+        assert_eq!(world.journaled(), []);
+        let right = [
+            get(&"k".repeat(MAX_KEY_BYTES)),
+            put("k", vec![0; MAX_VALUE_BYTES]),
+            keys("", MAX_LISTED),
+        ];
+        for call in right {
+            gate.state(call).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn work_is_done_once() {
+        let world = World::new(Script::default());
+        let mut done = 0;
+        for _ in 1..=3 {
+            let mut gate = run(&world).await;
+            // The same work on something else, and again in another place.
+            for input in [1, 2, 1] {
+                let value = match gate.recall("work", input).await.unwrap() {
+                    Some(value) => value,
+                    None => {
+                        done += 1;
+                        gate.keep("work".to_owned(), input, vec![9]).await.unwrap();
+                        vec![9]
+                    }
+                };
+                assert_eq!(value, [9]);
+            }
+        }
+        assert_eq!(done, 3);
+
+        let mut gate = run(&world).await;
+        assert_eq!(gate.recall("other", 1).await.unwrap(), None);
+        let other = gate.keep("other".to_owned(), 1, Vec::new()).await;
+        assert!(matches!(other, Err(CallError::Stopped(Stop::Mismatch(_)))));
     }
 }

@@ -10,7 +10,8 @@ use taskyard_broker::{Error, Run};
 use taskyard_outbound::{Outbound, Request};
 use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
 use taskyard_task::{
-    AgentName, ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, TaskId, Ticket, Timestamp,
+    AgentName, ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, TaskId, Ticket,
+    Timestamp,
 };
 
 /// A page of a log.
@@ -36,10 +37,8 @@ pub(crate) trait TaskLog: Send + Sync {
     ) -> BoxFuture<'_, Result<ChildBegun, Error>>;
 
     /// Reads or writes state together with the entry that says so.
-    fn state(
-        &self,
-        call: StateCall,
-    ) -> BoxFuture<'_, Result<(Seq, Timestamp, StateResult), Error>>;
+    fn state(&self, call: StateCall)
+    -> BoxFuture<'_, Result<(Seq, Timestamp, StateResult), Error>>;
 
     /// Resolves once everything appended so far is durable.
     fn durable(&self) -> BoxFuture<'static, Result<(), Error>>;

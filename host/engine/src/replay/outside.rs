@@ -174,7 +174,10 @@ impl Outside {
 
     /// The oldest message in line, known or not.
     pub(super) fn front(&self) -> Option<Seq> {
-        self.news.iter().find(|news| news.is_follow_up()).map(|news| news.seq)
+        self.news
+            .iter()
+            .find(|news| news.is_follow_up())
+            .map(|news| news.seq)
     }
 
     /// The messages in line.

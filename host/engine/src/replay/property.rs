@@ -56,7 +56,8 @@ fn call() -> impl Strategy<Value = Call> {
         any::<u8>().prop_map(Call::Answer),
         (0..2_000u16).prop_map(Call::Timer),
         (0..2_000u16).prop_map(Call::Sleep),
-        (few(), prop::option::of(0..2_000u16)).prop_map(|(tickets, timeout)| Call::Any(tickets, timeout)),
+        (few(), prop::option::of(0..2_000u16))
+            .prop_map(|(tickets, timeout)| Call::Any(tickets, timeout)),
         few().prop_map(Call::All),
         any::<u8>().prop_map(Call::GiveUp),
         (any::<u8>(), any::<bool>()).prop_map(|(to, resend)| Call::Fetch(to, resend)),
@@ -289,7 +290,11 @@ fn script(messages: Vec<u16>, cancel_at_ms: Option<u16>) -> Script {
                 return Err(HttpError::Failed("broken".to_owned()));
             }
             let mut reply = Reply::text(to % 300, request.url.clone());
-            reply.pieces = vec![(0, b"a".to_vec()), (to % 50, b"b".to_vec()), (1, b"c".to_vec())];
+            reply.pieces = vec![
+                (0, b"a".to_vec()),
+                (to % 50, b"b".to_vec()),
+                (1, b"c".to_vec()),
+            ];
             Ok(reply)
         }),
         children: Box::new(|call| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use taskyard_outbound::Request;
 use taskyard_task::http::{HttpError, HttpHead, HttpHeader, HttpResponse};
@@ -215,36 +216,52 @@ impl Flights {
         let Some(waiting) = self.waiting.get_mut(&ticket) else {
             return;
         };
-        let (network, sender) = (Arc::clone(&self.network), self.sender.clone());
-        let reading = waiting.reading;
-        let connection = self.connections.spawn(async move {
-            // IMPORTANT: nothing leaves before the intent is on the disk.
-            if durable.await.is_err() {
-                return;
-            }
-            let tell = |arrival| sender.send((ticket, arrival));
+        let sender = self.sender.clone();
+        let tell = move |arrival| {
+            let sender = sender.clone();
             // The run is over if nobody listens.
-            let _ = match reading {
-                Reading::Whole => tell(Arrival::Whole(network.fetch(request).await)).await,
-                Reading::Pieces => pieces(&*network, request, tell).await,
-                Reading::AsItComes => as_it_comes(&*network, request, tell).await,
-            };
-        });
+            async move { sender.send((ticket, arrival)).await }
+        };
+        // IMPORTANT: a connection holds the future of its response, and not the network: that would hold the run, which
+        // can end only when nobody else has it, and a connection outlives its abort by a moment.
+        let reading = waiting.reading;
+        let connection = match reading {
+            Reading::Whole => {
+                let response = self.network.fetch(request);
+                let told = async move { tell(Arrival::Whole(response.await)).await };
+                self.connections.spawn(once(durable, told))
+            }
+            Reading::Pieces => {
+                let response = self.network.stream(request);
+                self.connections
+                    .spawn(once(durable, pieces(response, tell)))
+            }
+            Reading::AsItComes => {
+                let response = self.network.stream(request);
+                self.connections
+                    .spawn(once(durable, as_it_comes(response, tell)))
+            }
+        };
         waiting.connection = Some(connection);
     }
 }
 
-type Durable = futures::future::BoxFuture<'static, Result<(), taskyard_broker::Error>>;
+type Durable = BoxFuture<'static, Result<(), taskyard_broker::Error>>;
+type Response = BoxFuture<'static, Result<(HttpHead, Body), HttpError>>;
 /// Whether somebody listens.
 type Told = Result<(), mpsc::error::SendError<(Ticket, Arrival)>>;
 
+/// Sends a request and tells of its response.
+async fn once(durable: Durable, told: impl Future<Output = Told>) {
+    // IMPORTANT: nothing leaves before the intent is on the disk.
+    if durable.await.is_ok() {
+        let _ = told.await;
+    }
+}
+
 /// Reads a response piece by piece.
-async fn pieces<F: Future<Output = Told>>(
-    network: &dyn Network,
-    request: Request,
-    tell: impl Fn(Arrival) -> F,
-) -> Told {
-    match network.stream(request).await {
+async fn pieces<F: Future<Output = Told>>(response: Response, tell: impl Fn(Arrival) -> F) -> Told {
+    match response.await {
         Ok((head, body)) => rest(head, body, tell).await,
         Err(error) => tell(Arrival::Piece(Piece::Failed(error))).await,
     }
@@ -252,11 +269,10 @@ async fn pieces<F: Future<Output = Told>>(
 
 /// Reads a response piece by piece if it is a stream of events, else as one.
 async fn as_it_comes<F: Future<Output = Told>>(
-    network: &dyn Network,
-    request: Request,
+    response: Response,
     tell: impl Fn(Arrival) -> F,
 ) -> Told {
-    match network.stream(request).await {
+    match response.await {
         Ok((head, body)) if is_event_stream(&head) => rest(head, body, tell).await,
         Ok((head, body)) => {
             let body = body.map_ok(Vec::from).try_concat().await;
@@ -472,7 +488,11 @@ impl Gate {
         let completed = self.tickets.complete(self.time.now_ns());
         let state = self.request_of_entry(ticket)?;
         match piece {
-            Piece::Head(head) => state.head = Some(head),
+            // There is nothing to take yet.
+            Piece::Head(head) => {
+                state.head = Some(head);
+                return Ok(());
+            }
             Piece::Data(data) => state.pieces.push_back(data.into()),
             Piece::End => state.end = Some(Ok(())),
             Piece::Failed(error) => state.end = Some(Err(error)),

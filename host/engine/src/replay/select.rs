@@ -192,12 +192,18 @@ impl Gate {
 
     fn first(&self, tickets: &[Ticket]) -> Option<Ticket> {
         let completed = |ticket: &Ticket| Some((self.completed(*ticket)?, *ticket));
-        tickets.iter().filter_map(completed).min().map(|(_, ticket)| ticket)
+        tickets
+            .iter()
+            .filter_map(completed)
+            .min()
+            .map(|(_, ticket)| ticket)
     }
 
     fn completed(&self, ticket: Ticket) -> Option<Completed> {
         let messages = self.journal.outside.has_noticed_message();
-        self.tickets.get(ticket)?.completed(self.time.now_ns(), messages)
+        self.tickets
+            .get(ticket)?
+            .completed(self.time.now_ns(), messages)
     }
 
     fn check_known(&self, tickets: &[Ticket]) -> Result<(), Refusal> {
@@ -205,7 +211,10 @@ impl Gate {
             let problem = format!("the list has more than {MAX_WAITED_FOR} tickets");
             return Err(Refusal::Invalid(problem));
         }
-        match tickets.iter().find(|ticket| self.tickets.get(**ticket).is_none()) {
+        match tickets
+            .iter()
+            .find(|ticket| self.tickets.get(**ticket).is_none())
+        {
             Some(unknown) => Err(Refusal::Invalid(format!("there is no ticket {unknown}"))),
             None => Ok(()),
         }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use taskyard_task::{
-    ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq,
-};
+use taskyard_task::{ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq};
 
 use super::gate::{Gate, Opening};
 use super::world::{self, BEGAN, World};
@@ -170,7 +168,11 @@ async fn a_cancel_is_told_once_and_then_questions_are_refused() {
     let mut gate = script.first_run().await;
     script.cancel();
     for run in 1..=2 {
-        assert_eq!(ask(&mut gate).await, Err(Refusal::Canceled.into()), "run {run}");
+        assert_eq!(
+            ask(&mut gate).await,
+            Err(Refusal::Canceled.into()),
+            "run {run}"
+        );
         script.live(gate.sleep_until(20 * MS)).await.unwrap();
         let asked = gate.ask(InputKind::Input, vec![Part::text("?")]).await;
         assert_eq!(asked, Err(Refusal::Canceled.into()));

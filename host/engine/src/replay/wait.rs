@@ -158,7 +158,10 @@ impl Gate {
             return Ok(arrived(ticket, arrival));
         }
         let began = self.clock.instant();
-        let (patience, span) = (self.patience(wants), wants.due_ns.map(|due| self.real_span(due)));
+        let (patience, span) = (
+            self.patience(wants),
+            wants.due_ns.map(|due| self.real_span(due)),
+        );
         loop {
             let waited = self.clock.instant().duration_since(began);
             let left = span.map(|span| span.saturating_sub(waited));

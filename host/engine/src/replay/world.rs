@@ -549,7 +549,10 @@ impl State {
                     news: News::ChildEnded,
                 };
                 let end = Some(Box::new(end));
-                self.plan(entry.at.plus_millis(after_ms), Input::Letter { letter, end });
+                self.plan(
+                    entry.at.plus_millis(after_ms),
+                    Input::Letter { letter, end },
+                );
             }
             _ => {}
         }
@@ -591,7 +594,10 @@ impl TaskLog for World {
         _: Vec<taskyard_task::AgentName>,
     ) -> BoxFuture<'_, Result<ChildBegun, Error>> {
         async move {
-            let child = TaskId::new(uuid::Uuid::from_u128(ticket.0.into()), Partition::of_hash(1));
+            let child = TaskId::new(
+                uuid::Uuid::from_u128(ticket.0.into()),
+                Partition::of_hash(1),
+            );
             let (seq, at) = self.write(Event::ChildStarted {
                 ticket,
                 call: Box::new(call),

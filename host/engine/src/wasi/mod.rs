@@ -7,7 +7,10 @@
 
 mod bindings;
 mod clocks;
-#[expect(unreachable_pub, reason = "the bindings name the types of resources again")]
+#[expect(
+    unreachable_pub,
+    reason = "the bindings name the types of resources again"
+)]
 mod http;
 mod output;
 mod poll;
@@ -27,10 +30,10 @@ use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_io::bindings::wasi::io::poll as wasi_poll;
 
-use bindings::wasi::http::{outgoing_handler, types as http_types};
-use bindings::wasi::io::streams as wasi_streams;
 use crate::diagnostics::{Diagnostics, Stream};
 use crate::host::Ctx;
+use bindings::wasi::http::{outgoing_handler, types as http_types};
+use bindings::wasi::io::streams as wasi_streams;
 use output::Output;
 
 /// How many random bytes a worker gets in one call. Part of the replay contract.

@@ -110,7 +110,9 @@ impl Ctx {
     /// Whether nothing is ready but timers: then nothing happened, and the worker may be spinning.
     fn is_only_moments(&self, pollables: &[Resource<DynPollable>], ready: &[u32]) -> bool {
         ready.iter().all(|index| {
-            let pollable = usize::try_from(*index).ok().and_then(|at| pollables.get(at));
+            let pollable = usize::try_from(*index)
+                .ok()
+                .and_then(|at| pollables.get(at));
             pollable.is_some_and(|pollable| self.pollables.moment(pollable).is_some())
         })
     }

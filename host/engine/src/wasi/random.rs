@@ -27,7 +27,9 @@ impl Numbers {
     pub(crate) fn new_id(&mut self) -> String {
         let random = u128::from(self.next()) << 64 | u128::from(self.next());
         let bytes = random.to_be_bytes();
-        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bytes)
+            .into_uuid()
+            .to_string()
     }
 }
 

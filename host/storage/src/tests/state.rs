@@ -66,7 +66,8 @@ async fn places_do_not_meet() {
         tenant(""),
     ];
     let changes = places.iter().enumerate();
-    let changes = changes.map(|(n, place)| put(place, "k", None, Some(stored(&n.to_string(), None))));
+    let changes =
+        changes.map(|(n, place)| put(place, "k", None, Some(stored(&n.to_string(), None))));
     write(&storage, commit(changes.collect())).await.unwrap();
     for (n, place) in places.iter().enumerate() {
         let found = storage.state(place, "k").unwrap().unwrap();
@@ -130,9 +131,12 @@ async fn an_expiry_follows_its_key() {
     let found = storage.expired_state(Timestamp(99), 1).unwrap();
     assert_eq!(found[0].place, place);
     assert!(storage.is_expiry_kept(&found[0]).unwrap());
-    write(&storage, commit(vec![put(&place, "x", Some(Some(20)), None)]))
-        .await
-        .unwrap();
+    write(
+        &storage,
+        commit(vec![put(&place, "x", Some(Some(20)), None)]),
+    )
+    .await
+    .unwrap();
     assert!(!storage.is_expiry_kept(&found[0]).unwrap());
     assert_eq!(storage.state(&place, "x").unwrap(), None);
     assert_eq!(storage.state_count(&place).unwrap(), 2);
@@ -144,12 +148,14 @@ async fn a_task_takes_its_own_state_along() {
     let folder = TempDir::new().unwrap();
     let storage = open(&folder);
     let drop_it = || Change::DropState { task: task_id(1) };
-    let (mine, other) = (
-        StatePlace::Task(task_id(1)),
-        StatePlace::Task(task_id(2)),
-    );
+    let (mine, other) = (StatePlace::Task(task_id(1)), StatePlace::Task(task_id(2)));
     let one = |place: &StatePlace, key: usize| {
-        put(place, &format!("k{key:03}"), None, Some(stored("v", Some(50))))
+        put(
+            place,
+            &format!("k{key:03}"),
+            None,
+            Some(stored("v", Some(50))),
+        )
     };
     // Few keys and many, in earlier batches, in the same one, and in both.
     for (before, within) in [(1, 0), (0, 1), (3, 3), (40, 0), (0, 40), (20, 20), (0, 0)] {
@@ -212,18 +218,31 @@ async fn check(steps: Vec<Step>, cuts: Vec<bool>) {
             None => model.remove(&key),
         };
         if cut {
-            write(&storage, commit(std::mem::take(&mut changes))).await.unwrap();
+            write(&storage, commit(std::mem::take(&mut changes)))
+                .await
+                .unwrap();
         }
     }
     write(&storage, commit(changes)).await.unwrap();
-    assert_eq!(keys(&storage, &place, "", None), model.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(
+        keys(&storage, &place, "", None),
+        model.keys().cloned().collect::<Vec<_>>()
+    );
     assert_eq!(storage.state_count(&place).unwrap(), model.len() as u64);
-    let mut expiring = model.iter().filter_map(|(key, at)| Some(((*at)?, key.clone()))).collect::<Vec<_>>();
+    let mut expiring = model
+        .iter()
+        .filter_map(|(key, at)| Some(((*at)?, key.clone())))
+        .collect::<Vec<_>>();
     expiring.sort();
     let expired = storage.expired_state(Timestamp(9), 100).unwrap();
     let expired = expired.into_iter().map(|found| (found.moment.0, found.key));
     assert_eq!(expired.collect::<Vec<_>>(), expiring);
-    write(&storage, commit(vec![Change::DropState { task: task_id(1) }])).await.unwrap();
+    write(
+        &storage,
+        commit(vec![Change::DropState { task: task_id(1) }]),
+    )
+    .await
+    .unwrap();
     assert_eq!(storage.state_count(&place).unwrap(), 0);
     assert_eq!(keys(&storage, &place, "", None), [""; 0]);
 }

@@ -33,13 +33,17 @@ pub(super) fn reply(body: &Value) -> Reply {
     let Some(messages) = body["messages"].as_array() else {
         return Reply::of(StatusCode::BAD_REQUEST);
     };
-    let said = messages.last().and_then(|message| message["content"].as_str());
+    let said = messages
+        .last()
+        .and_then(|message| message["content"].as_str());
     let tokens = match said.unwrap_or_default().contains("Source ") {
         true => REPORT,
         false => PLAN,
     };
     let token = |token: &str| json!({"choices": [{"index": 0, "delta": {"content": token}}]});
-    let events = tokens.iter().map(|text| format!("data: {}\n\n", token(text)));
+    let events = tokens
+        .iter()
+        .map(|text| format!("data: {}\n\n", token(text)));
     Reply {
         content_type: "text/event-stream",
         pieces: events.chain(["data: [DONE]\n\n".to_owned()]).collect(),

@@ -33,9 +33,8 @@ impl Gates {
 
     /// Waits here if a test wants that.
     pub(super) async fn pass(&self, path: &str, number: usize, pieces: usize) {
-        let is_here = |gate: &&Arc<Gate>| {
-            gate.path == path && gate.number == number && gate.pieces == pieces
-        };
+        let is_here =
+            |gate: &&Arc<Gate>| gate.path == path && gate.number == number && gate.pieces == pieces;
         let gate = self.0.lock().unwrap().iter().find(is_here).cloned();
         if let Some(gate) = gate {
             gate.reached.send_replace(true);

@@ -11,7 +11,10 @@ pub(super) struct Script(Mutex<HashMap<String, (usize, StatusCode)>>);
 
 impl Script {
     pub(super) fn fail(&self, path: &str, times: usize, status: StatusCode) {
-        self.0.lock().unwrap().insert(path.to_owned(), (times, status));
+        self.0
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), (times, status));
     }
 
     /// How this request fails, if it does.

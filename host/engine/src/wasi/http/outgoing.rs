@@ -75,7 +75,9 @@ impl OutgoingRequest {
             request: Request {
                 method: self.method_name().to_owned(),
                 url: self.url()?,
-                headers: headers.map(|(name, value)| HttpHeader { name, value }).collect(),
+                headers: headers
+                    .map(|(name, value)| HttpHeader { name, value })
+                    .collect(),
                 body: bytes::Bytes::new(),
                 timeout: options.and_then(RequestOptions::silence),
                 retry: None,

@@ -250,10 +250,7 @@ impl HostIncomingBody for Ctx {
         Ok(Ok(stream))
     }
 
-    fn finish(
-        &mut self,
-        body: Resource<IncomingBody>,
-    ) -> wasmtime::Result<Resource<NoTrailers>> {
+    fn finish(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<Resource<NoTrailers>> {
         let body = self.table.delete(body)?;
         self.give_up(body.ticket);
         Ok(self.table.push(NoTrailers::default())?)

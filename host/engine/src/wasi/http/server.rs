@@ -3,11 +3,11 @@
 use wasmtime::component::Resource;
 
 use super::Fields;
+use super::{IncomingBody, OutgoingBody};
 use crate::host::Ctx;
 use crate::wasi::bindings::wasi::http::types::{
     ErrorCode, HostIncomingRequest, HostOutgoingResponse, HostResponseOutparam, Method, Scheme,
 };
-use super::{IncomingBody, OutgoingBody};
 
 /// What a worker never gets.
 #[derive(Debug)]

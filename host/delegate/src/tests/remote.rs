@@ -1,0 +1,406 @@
+//! A small A2A agent on loopback.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What the agent does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Makes a task.
+    Task,
+    /// Answers directly.
+    Message,
+    /// Makes a task, and goes down before it answers.
+    TakenAndCut,
+    /// Goes down before it makes a task.
+    Cut,
+    /// Refuses with an error of the protocol.
+    Error(i32, &'static str),
+    /// Refuses with a status.
+    Status(u16),
+}
+
+/// How the agent behaves.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    pub(super) send: Answer,
+    pub(super) streams: bool,
+    pub(super) lists: bool,
+    pub(super) cancels: bool,
+    /// Connections are closed as soon as they are made.
+    pub(super) down: bool,
+    /// The list has tasks of other conversations.
+    pub(super) mixes_up: bool,
+    /// Empty fields are left out.
+    pub(super) terse: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct FakeTask {
+    pub(super) id: String,
+    pub(super) context_id: String,
+    pub(super) message_id: String,
+    state: String,
+    result: Option<String>,
+}
+
+struct State {
+    script: Script,
+    tasks: Vec<FakeTask>,
+    calls: Vec<String>,
+    keys: Vec<String>,
+    attempts: usize,
+}
+
+/// A small A2A agent on loopback.
+#[derive(Clone)]
+pub(super) struct Remote {
+    pub(super) url: String,
+    state: Arc<Mutex<State>>,
+    changes: Arc<watch::Sender<u64>>,
+}
+
+impl Remote {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            state: Arc::new(Mutex::new(State {
+                script: Script {
+                    send: Answer::Task,
+                    streams: true,
+                    lists: true,
+                    cancels: true,
+                    down: false,
+                    mixes_up: false,
+                    terse: false,
+                },
+                tasks: Vec::new(),
+                calls: Vec::new(),
+                keys: Vec::new(),
+                attempts: 0,
+            })),
+            changes: Arc::default(),
+        };
+        let serving = remote.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
+                tokio::spawn(async move { serving.serve(stream).await });
+            }
+        });
+        remote
+    }
+
+    pub(super) fn script(&self, change: impl FnOnce(&mut Script)) {
+        let mut state = self.lock();
+        change(&mut state.script);
+        state.attempts = 0;
+    }
+
+    /// The task that a message became, once there is one.
+    pub(super) async fn task(&self) -> FakeTask {
+        self.until(|state| !state.tasks.is_empty()).await;
+        self.lock().tasks[0].clone()
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        self.lock().tasks.len()
+    }
+
+    pub(super) fn forget_tasks(&self) {
+        self.lock().tasks.clear();
+        self.changed();
+    }
+
+    pub(super) fn state_of(&self, task: &str) -> String {
+        let state = self.lock();
+        let found = state.tasks.iter().find(|known| known.id == task);
+        found.unwrap().state.clone()
+    }
+
+    pub(super) fn change(&self, task: &str, to: &str) {
+        self.update(task, |task| task.state = to.to_owned());
+    }
+
+    pub(super) fn end(&self, task: &str, state: &str, result: &str) {
+        self.update(task, |task| {
+            task.state = state.to_owned();
+            task.result = Some(result.to_owned());
+        });
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.lock().attempts
+    }
+
+    pub(super) fn calls_of(&self, method: &str) -> usize {
+        let state = self.lock();
+        state.calls.iter().filter(|call| *call == method).count()
+    }
+
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.lock().keys.clone()
+    }
+
+    pub(super) async fn until_called(&self, method: &str) {
+        self.until(|state| state.calls.iter().any(|call| call == method))
+            .await;
+    }
+
+    /// Waits for so many connections since the script changed last.
+    pub(super) async fn until_attempts(&self, count: usize) {
+        self.until(|state| state.attempts >= count).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&State) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !reached(&self.lock()) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn update(&self, task: &str, change: impl FnOnce(&mut FakeTask)) {
+        let mut state = self.lock();
+        let found = state.tasks.iter_mut().find(|known| known.id == task);
+        change(found.unwrap());
+        drop(state);
+        self.changed();
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+        let down = {
+            let mut state = self.lock();
+            state.attempts += 1;
+            state.script.down
+        };
+        self.changed();
+        if down {
+            return None;
+        }
+        let (head, body) = read(&mut stream).await?;
+        if head.starts_with("GET ") {
+            let card = head.starts_with("GET /.well-known/agent-card.json ");
+            return match card {
+                true => answer(&mut stream, 200, &self.card()).await,
+                false => answer(&mut stream, 404, &json!({})).await,
+            };
+        }
+        let call: Value = serde_json::from_slice(&body).unwrap();
+        let method = call["method"].as_str().unwrap().to_owned();
+        let version = head.lines().any(|line| line == "a2a-version: 1.0");
+        assert!(version, "the version goes with each request: {head}");
+        self.lock().calls.push(method.clone());
+        let params = &call["params"];
+        let result = match method.as_str() {
+            "SendMessage" => self.send(&head, params),
+            "ListTasks" => self.list(params),
+            "GetTask" => self.get(params),
+            "CancelTask" => self.cancel(params),
+            "SubscribeToTask" => return self.subscribe(&mut stream, params).await,
+            _ => Err(Fault::Error(-32601, "no such method")),
+        };
+        self.changed();
+        match result {
+            Ok(result) => answer(&mut stream, 200, &rpc(result)).await,
+            Err(Fault::Cut) => None,
+            Err(Fault::Status(status)) => answer(&mut stream, status, &json!("no")).await,
+            Err(Fault::Error(code, message)) => {
+                let error = json!({"code": code, "message": message});
+                let body = json!({"jsonrpc": "2.0", "id": 1, "error": error});
+                answer(&mut stream, 200, &body).await
+            }
+        }
+    }
+
+    fn card(&self) -> Value {
+        json!({
+            "name": "fake", "description": "", "version": "1.0.0", "skills": [],
+            "supportedInterfaces": [
+                {"url": "http://elsewhere.invalid", "protocolBinding": "GRPC", "protocolVersion": "1.0"},
+                {"url": format!("{}/rpc", self.url), "protocolBinding": "JSONRPC", "protocolVersion": "1.0"},
+            ],
+            "capabilities": {"streaming": self.lock().script.streams},
+            "defaultInputModes": [], "defaultOutputModes": [],
+        })
+    }
+
+    fn send(&self, head: &str, params: &Value) -> Result<Value, Fault> {
+        let mut state = self.lock();
+        let key = head
+            .lines()
+            .find_map(|line| line.strip_prefix("idempotency-key: "));
+        state.keys.push(key.unwrap_or_default().to_owned());
+        let answer = state.script.send;
+        match answer {
+            Answer::Message => {
+                let parts = json!([{"text": "pong"}]);
+                return Ok(
+                    json!({"message": {"messageId": "m", "role": "ROLE_AGENT", "parts": parts}}),
+                );
+            }
+            Answer::Cut => return Err(Fault::Cut),
+            Answer::Error(code, message) => return Err(Fault::Error(code, message)),
+            Answer::Status(status) => return Err(Fault::Status(status)),
+            Answer::Task | Answer::TakenAndCut => {}
+        }
+        assert_eq!(params["configuration"]["returnImmediately"], true);
+        assert_eq!(params["message"]["parts"][0]["text"], "ping");
+        let text = |field: &str| params["message"][field].as_str().unwrap().to_owned();
+        let task = FakeTask {
+            id: format!("task-{}", state.tasks.len()),
+            context_id: text("contextId"),
+            message_id: text("messageId"),
+            state: "TASK_STATE_SUBMITTED".to_owned(),
+            result: None,
+        };
+        let shown = show(&task, false);
+        state.tasks.push(task);
+        match answer {
+            Answer::TakenAndCut => Err(Fault::Cut),
+            _ => Ok(json!({"task": shown})),
+        }
+    }
+
+    fn list(&self, params: &Value) -> Result<Value, Fault> {
+        let state = self.lock();
+        if !state.script.lists {
+            return Err(Fault::Error(-32601, "no such method"));
+        }
+        let wanted = params["contextId"].as_str().unwrap();
+        let fits = |task: &&FakeTask| task.context_id == wanted;
+        let mut tasks: Vec<_> = state
+            .tasks
+            .iter()
+            .filter(fits)
+            .map(|task| show(task, false))
+            .collect();
+        if state.script.mixes_up {
+            tasks.insert(
+                0,
+                json!({"id": "x", "contextId": "y", "status": {"state": "TASK_STATE_WORKING"}}),
+            );
+        }
+        if state.script.terse && tasks.is_empty() {
+            return Ok(json!({}));
+        }
+        let total = tasks.len();
+        Ok(json!({"tasks": tasks, "nextPageToken": "", "pageSize": 10, "totalSize": total}))
+    }
+
+    fn get(&self, params: &Value) -> Result<Value, Fault> {
+        let state = self.lock();
+        let found = state.tasks.iter().find(|task| task.id == params["id"]);
+        found.map(|task| show(task, true)).ok_or(Fault::UNKNOWN)
+    }
+
+    fn cancel(&self, params: &Value) -> Result<Value, Fault> {
+        let mut state = self.lock();
+        if !state.script.cancels {
+            return Err(Fault::Error(-32002, "not cancelable"));
+        }
+        let mut tasks = state.tasks.iter_mut();
+        let task = tasks.find(|task| task.id == params["id"]);
+        let task = task.ok_or(Fault::UNKNOWN)?;
+        task.state = "TASK_STATE_CANCELED".to_owned();
+        Ok(show(task, true))
+    }
+
+    /// Shows the task as it is, and then each change, until it ends, is forgotten, or the host goes down.
+    async fn subscribe(&self, stream: &mut TcpStream, params: &Value) -> Option<()> {
+        let mut changes = self.changes.subscribe();
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.ok()?;
+        self.changed();
+        loop {
+            changes.mark_unchanged();
+            let task = self.get(params).ok().filter(|_| !self.lock().script.down)?;
+            let event = rpc(json!({"task": task}));
+            let event = format!(": ping\n\ndata: {event}\n\n");
+            stream.write_all(event.as_bytes()).await.ok()?;
+            let state = task["status"]["state"].as_str()?;
+            if ["COMPLETED", "CANCELED", "FAILED"]
+                .iter()
+                .any(|end| state.ends_with(end))
+            {
+                return None;
+            }
+            changes.changed().await.ok()?;
+        }
+    }
+}
+
+enum Fault {
+    Cut,
+    Status(u16),
+    Error(i32, &'static str),
+}
+
+impl Fault {
+    const UNKNOWN: Self = Self::Error(-32001, "task not found");
+}
+
+fn show(task: &FakeTask, whole: bool) -> Value {
+    let mut shown = json!({
+        "id": task.id, "contextId": task.context_id, "status": {"state": task.state},
+    });
+    if let Some(result) = &task.result {
+        let words: String = result.chars().take(100).collect();
+        let parts = json!([{"text": format!("said {words}")}]);
+        shown["status"]["message"] =
+            json!({"messageId": "m", "role": "ROLE_AGENT", "parts": parts});
+        if whole {
+            shown["artifacts"] = json!([{"artifactId": "a", "parts": [{"text": result}]}]);
+        }
+    }
+    shown
+}
+
+fn rpc(result: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "result": result})
+}
+
+/// One request; nothing if the client went away.
+async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            if bytes.len() >= end + 4 + length {
+                return Some((head, bytes[end + 4..].to_vec()));
+            }
+        }
+        match stream.read(&mut buffer).await {
+            Ok(read) if read > 0 => bytes.extend_from_slice(&buffer[..read]),
+            _ => return None,
+        }
+    }
+}
+
+async fn answer(stream: &mut TcpStream, status: u16, body: &Value) -> Option<()> {
+    let body = body.to_string();
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(body.as_bytes()).await.ok()
+}
