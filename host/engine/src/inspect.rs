@@ -78,7 +78,7 @@ impl PluginInspector {
     }
 
     /// Asks a fresh instance, in a world with this randomness and time.
-    async fn describe(
+    pub(crate) async fn describe(
         &self,
         worker: &LinkedWorker,
         seed: [u8; 32],

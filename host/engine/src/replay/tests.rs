@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use taskyard_task::{ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq};
+use bytes::Bytes;
+use taskyard_outbound::Request;
+use taskyard_task::{
+    ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq, StateCall,
+    StateScope,
+};
 
 use super::gate::{Gate, Opening};
 use super::world::{self, BEGAN, World};
-use super::{ArtifactStages, CallError, Refusal, Stop};
+use super::{ArtifactStages, CallError, Refusal, Sending, Stop};
 
 const MS: u64 = 1_000_000;
 /// Waits of this length keep their instance.
@@ -44,6 +49,15 @@ impl Script {
         Ok(gate)
     }
 
+    /// A gate that only tries a worker against the log as it is.
+    async fn trial(&self) -> Gate {
+        let header = self.header();
+        let opening = Opening::probe(&header, Arc::default());
+        let (log, network) = (Arc::new(self.0.clone()), Arc::new(self.0.clone()));
+        let opened = Gate::open(log, network, self.clock.clone(), opening).await;
+        opened.unwrap().0
+    }
+
     async fn first_run(&self) -> Gate {
         self.try_run().await.unwrap()
     }
@@ -65,6 +79,31 @@ impl Script {
 fn said(text: &str) -> Event {
     Event::Said {
         parts: vec![Part::text(text)],
+    }
+}
+
+fn get(key: &str) -> StateCall {
+    StateCall::Get {
+        scope: StateScope::Task,
+        key: key.to_owned(),
+    }
+}
+
+fn sending() -> Sending {
+    Sending {
+        request: Request {
+            method: "GET".to_owned(),
+            url: "https://a.example/".to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            timeout: None,
+            retry: None,
+            idempotency_key: None,
+            max_response_bytes: None,
+        },
+        resend: true,
+        streamed: false,
+        wants_key: true,
     }
 }
 
@@ -125,6 +164,40 @@ async fn a_worker_that_does_something_else_is_stopped() {
     let end = script.run_again().await.end();
     assert!(mismatch(&end.unwrap_err().into()).ends_with("the worker did nothing more"));
     assert_eq!(script.journaled(), [said("one")]);
+}
+
+#[tokio::test]
+async fn a_trial_repeats_the_log_and_does_nothing_new() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.effect(said("one")).await.unwrap();
+    script.receive("hello");
+    let before = script.log();
+
+    for news in 0..8 {
+        let mut gate = script.trial().await;
+        gate.effect(said("one")).await.unwrap();
+        let stopped: Result<(), CallError> = match news {
+            0 => gate.effect(said("two")).await.map(drop),
+            1 => gate.sleep_until(u64::MAX).await,
+            2 => gate.next_message().await.map(drop),
+            3 => gate
+                .cancel_requested()
+                .await
+                .map(drop)
+                .map_err(CallError::from),
+            4 => gate.ask(InputKind::Input, Vec::new()).await.map(drop),
+            5 => gate.keep("work".to_owned(), 1, Vec::new()).await,
+            6 => gate.state(get("key")).await.map(drop),
+            _ => gate.send_request(sending()).await.map(drop),
+        };
+        assert_eq!(stopped, Err(Stop::EndOfLog.into()), "call {news}");
+        assert_eq!(gate.replayed(), 1);
+    }
+    let other = script.trial().await.effect(said("other")).await;
+    assert!(mismatch(&other.unwrap_err()).contains("at entry 4"));
+    assert_eq!(script.log(), before);
+    assert!(script.sent().is_empty());
 }
 
 #[tokio::test]

@@ -114,6 +114,8 @@ pub(crate) struct Script {
     pub(crate) cancel_at_ms: Option<u64>,
     /// The message that begins the task.
     pub(crate) input: String,
+    /// Its media type.
+    pub(crate) input_type: Option<String>,
     /// The agent's configuration.
     pub(crate) config: String,
     /// The limits.
@@ -129,6 +131,7 @@ impl Default for Script {
             messages: Vec::new(),
             cancel_at_ms: None,
             input: "begin".to_owned(),
+            input_type: None,
             config: "{}".to_owned(),
             limits: RunLimits::default(),
         }
@@ -194,6 +197,16 @@ impl World {
             keys: Arc::default(),
             attempt: None,
         }
+    }
+
+    /// The world of a task that was recorded. Nothing happens in it.
+    pub(crate) fn recorded(header: Header, log: Vec<(Seq, Entry)>) -> Self {
+        let world = Self::new(Script::default());
+        {
+            let mut state = world.state();
+            (state.header, state.log) = (header, log);
+        }
+        world
     }
 
     /// The world as the run with this header sees it.
@@ -758,11 +771,19 @@ pub(crate) fn message(text: &str) -> Message {
     }
 }
 
+fn begin(script: &Script) -> Message {
+    let mut begin = message(&script.input);
+    for part in &mut begin.parts {
+        part.media_type.clone_from(&script.input_type);
+    }
+    begin
+}
+
 fn new_task(script: &Script) -> NewTask {
     NewTask {
         id: TaskId::new(uuid::Uuid::from_u128(7), Partition::of_hash(1)),
         submission: Submission {
-            message: message(&script.input),
+            message: begin(script),
             tenant: Tenant::default(),
             agent: "test".parse().expect("a name"),
             context_id: "context".to_owned(),

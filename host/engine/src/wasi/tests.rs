@@ -7,7 +7,9 @@ use taskyard_outbound::Request;
 use taskyard_task::http::HttpError;
 use taskyard_task::{Event, Part, PartBody, Piece, RunLimits, Seq, TaskState, TaskView, Ticket};
 
-use crate::durability::{complete, is_linked, kill_everywhere, run_once, same_fuel, worker};
+use crate::durability::{
+    complete, described_name, is_linked, kill_everywhere, run_once, same_fuel, worker,
+};
 use crate::replay::world::{Crash, Reply, Script, World};
 
 const RUST: &str = "guests/stock-rust.wasm";
@@ -48,6 +50,10 @@ fn server(request: &Request) -> Result<Reply, HttpError> {
                 (5, b"ee\n\n".to_vec()),
             ],
             ..Reply::text(5, "").header("content-type", EVENT_STREAM)
+        }),
+        "/drip" => Ok(Reply {
+            pieces: vec![(5, b"a".to_vec()), (5, b"b".to_vec())],
+            ..Reply::text(5, "")
         }),
         "/refused" => Err(HttpError::Denied("not allowed".to_owned())),
         other => Ok(Reply::text(1, other.trim_start_matches('/'))),
@@ -206,6 +212,7 @@ async fn plain_calls_see_what_happens() {
     }
     let table = [
         ("spin", "slow"),
+        ("drip", "\"ab\"\n\"a\"\n\"b\""),
         ("splice", "two: 35 bytes"),
         ("body-first", "two: 5 bytes"),
         ("unfinished", "ErrorCode::HttpProtocolError"),
@@ -291,6 +298,18 @@ async fn a_crash_in_a_stream_breaks_it_off() {
         assert!(lines[1].starts_with("broken off"), "{file}: {pieces}");
         assert_eq!(lines.len(), 2, "{file}: {pieces}");
         assert_eq!(world.sent().len(), 1);
+    }
+}
+
+/// Their runtimes start within what a description may use.
+#[tokio::test]
+async fn all_of_them_describe_themselves() {
+    for (file, name) in [
+        (RUST, "stock-rust"),
+        (PYTHON, "stock-python"),
+        (JAVASCRIPT, "stock-js"),
+    ] {
+        assert_eq!(described_name(file).await, name);
     }
 }
 

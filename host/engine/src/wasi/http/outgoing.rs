@@ -412,3 +412,106 @@ impl HostRequestOptions for Ctx {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wasi::http::room::Room;
+
+    fn request(method: Method, path: Option<&str>, headers: &[(&str, &str)]) -> OutgoingRequest {
+        let room = Room::default();
+        let header = |(name, value): &(&str, &str)| HttpHeader {
+            name: (*name).to_owned(),
+            value: value.as_bytes().to_vec(),
+        };
+        let headers = headers.iter().map(header).collect();
+        OutgoingRequest {
+            method,
+            scheme: Some(Scheme::Http),
+            authority: Some("host.test:81".to_owned()),
+            path_with_query: path.map(str::to_owned),
+            headers: Fields::of_response(&room, headers).unwrap(),
+            exchange: Shared::new(&room, 0).unwrap(),
+            has_body: false,
+        }
+    }
+
+    #[test]
+    fn an_address_is_put_together() {
+        let table = [
+            (None, "http://host.test:81/"),
+            (Some(""), "http://host.test:81/"),
+            (Some("/a?b"), "http://host.test:81/a?b"),
+            (Some("?b"), "http://host.test:81/?b"),
+        ];
+        for (path, url) in table {
+            let draft = request(Method::Get, path, &[]).draft(None).unwrap();
+            assert_eq!(draft.request.url, url);
+        }
+        let mut secure = request(Method::Get, None, &[]);
+        secure.scheme = None;
+        let draft = secure.draft(None).unwrap();
+        assert_eq!(draft.request.url, "https://host.test:81/");
+        secure.authority = None;
+        let refused = secure.draft(None).unwrap_err();
+        assert!(matches!(refused, ErrorCode::HttpRequestUriInvalid));
+    }
+
+    #[test]
+    fn what_changes_something_gets_a_key() {
+        let wants_key = |method: &Method, headers| {
+            let draft = request(method.clone(), None, headers).draft(None);
+            draft.unwrap().wants_key
+        };
+        assert!(!wants_key(&Method::Get, &[]));
+        assert!(!wants_key(&Method::Options, &[]));
+        for method in [
+            Method::Post,
+            Method::Delete,
+            Method::Other("LINK".to_owned()),
+        ] {
+            assert!(wants_key(&method, &[]));
+            assert!(!wants_key(&method, &[("Idempotency-Key", "own")]));
+        }
+    }
+
+    #[test]
+    fn a_header_asks_for_pieces_and_is_not_sent() {
+        let headers = [("Taskyard-Stream", "1"), ("accept", "a")];
+        let draft = request(Method::Get, None, &headers).draft(None).unwrap();
+        assert_eq!(draft.reading, Reading::Pieces);
+        let names: Vec<_> = draft.request.headers.iter().map(|it| &it.name).collect();
+        assert_eq!(names, ["accept"]);
+        let draft = request(Method::Get, None, &headers[1..])
+            .draft(None)
+            .unwrap();
+        assert_eq!(draft.reading, Reading::AsItComes);
+    }
+
+    #[test]
+    fn the_longer_silence_counts() {
+        let options = RequestOptions {
+            connect: Some(9),
+            first_byte: Some(5),
+            between_bytes: None,
+        };
+        assert_eq!(options.silence(), Some(Duration::from_nanos(5)));
+        assert_eq!(RequestOptions::default().silence(), None);
+    }
+
+    #[test]
+    fn paths_stand_behind_authorities() {
+        for (text, expected) in [
+            ("", true),
+            ("/", true),
+            ("/a?b", true),
+            ("?b", true),
+            ("a", false),
+            ("*", false),
+            ("http://other/", false),
+            ("/a b", false),
+        ] {
+            assert_eq!(is_path(text), expected, "{text:?}");
+        }
+    }
+}
