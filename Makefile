@@ -3,7 +3,7 @@
 PLUGINS := echo csv-report approval countdown pipeline reminder research
 # Research needs a model and a key: it is built, and loaded by whoever has them.
 RUN     := $(filter-out research,$(PLUGINS))
-GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe
+GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
 .PHONY: run test check build guests setup python bench clean

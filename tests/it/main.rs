@@ -14,6 +14,7 @@ mod doors;
 mod guests;
 mod hot_loading;
 mod operations;
+mod parked;
 mod python_sdk;
 mod shutdown;
 mod storage_faults;

@@ -42,8 +42,12 @@ impl Run {
         };
         match begun {
             Err(Error::AgentNotFound) => {
-                self.refuse(ticket, call, "there is no such agent, or it takes no new tasks")
-                    .await
+                self.refuse(
+                    ticket,
+                    call,
+                    "there is no such agent, or it takes no new tasks",
+                )
+                .await
             }
             Err(Error::QueueFull { what, .. }) => self.refuse(ticket, call, &what).await,
             Err(Error::Refused(refusal @ Refusal::TooManyChildren)) => {
@@ -99,7 +103,12 @@ impl Run {
         Ok((seq, at, Ok(None)))
     }
 
-    async fn refuse(&self, ticket: Ticket, call: ChildCall, why: &str) -> Result<ChildBegun, Error> {
+    async fn refuse(
+        &self,
+        ticket: Ticket,
+        call: ChildCall,
+        why: &str,
+    ) -> Result<ChildBegun, Error> {
         let (seq, at) = self
             .record(Event::ChildStarted {
                 ticket,
@@ -154,7 +163,10 @@ impl Run {
                 place.submit(decision.into_commit_with(child), keep)
             }
             Beginning::Elsewhere(child) => {
-                let child = Box::new(RemoteChild { since: seq, ..*child });
+                let child = Box::new(RemoteChild {
+                    since: seq,
+                    ..*child
+                });
                 decision.add(Change::PutRemote { child });
                 place.submit(decision.into_commit(), Arc::clone(&self.slot) as _)
             }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use taskyard_storage::{ListQuery as StoredQuery, Position};
-use taskyard_task::{
-    AgentName, Header, Input, TaskId, TaskState, TaskView, Tenant, Timestamp,
-};
+use taskyard_task::{AgentName, Header, Input, TaskId, TaskState, TaskView, Tenant, Timestamp};
 
 use crate::broker::Broker;
 use crate::error::Error;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use taskyard_storage::{ParkedRow, Position};
 use taskyard_task::decide::Breakdown;
 use taskyard_task::{
-    AgentName, Digest, Entry, Event, Header, Input, Observation, Phase, Plugin, Refusal, Seq, TaskId,
-    Timestamp,
+    AgentName, Digest, Entry, Event, Header, Input, Observation, Phase, Plugin, Refusal, Seq,
+    TaskId, Timestamp,
 };
 
 use crate::broker::Broker;

@@ -137,7 +137,9 @@ impl Trial {
                 break;
             };
             after = *last;
-            let found = page.into_iter().find(|(_, entry)| entry.event.is_from_outside());
+            let found = page
+                .into_iter()
+                .find(|(_, entry)| entry.event.is_from_outside());
             if found.is_some() {
                 return Ok(found);
             }
@@ -162,11 +164,7 @@ impl Broker {
         self.probe_as_of(self.unfinished(task)?, digest).await
     }
 
-    pub(crate) async fn probe_as_of(
-        &self,
-        header: Header,
-        digest: Digest,
-    ) -> Result<Probe, Error> {
+    pub(crate) async fn probe_as_of(&self, header: Header, digest: Digest) -> Result<Probe, Error> {
         if self.shared.storage.plugin(digest)?.is_none() {
             return Err(Error::PluginNotFound);
         }

@@ -8,8 +8,8 @@ use futures::future::Shared;
 use taskyard_storage::{Durable, WorkItem};
 use taskyard_task::decide::{Outcome, RetryPolicy};
 use taskyard_task::{
-    Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq, TaskId,
-    Timestamp,
+    Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq,
+    TaskId, Timestamp,
 };
 
 use crate::broker::Broker;
@@ -192,7 +192,11 @@ impl Run {
     /// # Errors
     /// [`Error::Unavailable`] if it never will be.
     pub fn durable(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
-        let last = self.last_commit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self
+            .last_commit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         async move {
             match last {
                 Some(last) => Ok(last.await?),
@@ -204,7 +208,10 @@ impl Run {
     /// Commits queue in order, so the last one stands for all.
     pub(crate) fn remember(&self, durable: Option<Durable>) {
         if let Some(durable) = durable {
-            let mut last = self.last_commit.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self
+                .last_commit
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *last = Some(durable.shared());
         }
     }

@@ -360,6 +360,7 @@ async fn a_waiting_task_fails_at_its_deadline() {
     let sent = yard.send("1").await;
     let run = yard.broker.lease().await.unwrap();
     run.record(ask()).await.unwrap();
+    run.suspend(None, Seq::ZERO, None).await.unwrap();
     drop(run);
     let mut watch = yard.broker.watch_sent(&sent).await.unwrap();
     yard.clock.advance(Duration::from_secs(31 * 24 * 3_600));
@@ -567,7 +568,10 @@ async fn an_agent_is_changed_without_another_component() {
     let name = agent();
     let configure = |changes| yard.broker.configure(&name, changes);
     let changed = configure(changes.clone()).await.unwrap();
-    assert_eq!((changed.revision, &changed.config), (2, &r#"{"k":1}"#.to_owned()));
+    assert_eq!(
+        (changed.revision, &changed.config),
+        (2, &r#"{"k":1}"#.to_owned())
+    );
     // What is so already is no change, and what is not said stays.
     for again in [changes, AgentChanges::default()] {
         assert_eq!(configure(again).await.unwrap(), changed);
@@ -575,7 +579,10 @@ async fn an_agent_is_changed_without_another_component() {
     assert_eq!(yard.deploy("2.0.0").await.egress, changed.egress);
 
     let nobody = "nobody".parse().unwrap();
-    let refused = yard.broker.configure(&nobody, AgentChanges::default()).await;
+    let refused = yard
+        .broker
+        .configure(&nobody, AgentChanges::default())
+        .await;
     assert!(matches!(refused, Err(Error::AgentNotFound)));
     let yard = yard.restart().await;
     assert_eq!(yard.broker.agents()[&agent()].egress, changed.egress);

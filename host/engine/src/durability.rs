@@ -65,7 +65,8 @@ pub(crate) async fn described_name(file: &str) -> String {
     let sandbox = Arc::clone(&SANDBOX);
     let workers = Workers::new(&Config::default(), Arc::clone(&sandbox), clock.clone(), ids);
     let inspector = PluginInspector::new(sandbox, Arc::new(workers.unwrap()), clock, turns());
-    let described = inspector.describe(&worker(file), [1; 32], Timestamp(0));
+    let worker = worker(file);
+    let described = inspector.describe(&worker, [1; 32], Timestamp(0));
     described.await.unwrap().name
 }
 

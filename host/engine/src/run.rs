@@ -162,7 +162,8 @@ async fn report(run: Arc<Run>, end: End) {
         }
     };
     let Some(run) = Arc::into_inner(run) else {
-        return tracing::error!("the run is still in use after its end; it will be done again");
+        tracing::error!("the run is still in use after its end; it will be done again");
+        return tokio::time::sleep(ABANDON_PAUSE).await;
     };
     match run.settle(outcome).await {
         Ok(()) => {}

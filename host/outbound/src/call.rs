@@ -84,6 +84,12 @@ impl Call {
     }
 }
 
+/// Whether requests to `url` may be sent at all.
+pub(crate) fn check(url: &str, policy: &EgressPolicy, guard: &Guard) -> Result<(), HttpError> {
+    let origin = origin(&parse_url(url)?)?;
+    permission(policy, guard, &origin).map(|_| ())
+}
+
 fn invalid(problem: impl Into<String>) -> HttpError {
     HttpError::Invalid(problem.into())
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::body::{self, BodyStream};
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::client::{client, describe};
 use crate::config::{Config, Error};
 use crate::guard::{Guard, Refused};
@@ -51,6 +51,14 @@ impl Outbound {
             slots: Arc::new(Semaphore::new(slots)),
             clock,
         })))
+    }
+
+    /// Whether `policy` allows requests to `url`. What a name stands for is judged when it is connected to.
+    ///
+    /// # Errors
+    /// [`HttpError::Invalid`] if there can be none, [`HttpError::Denied`] if there may be none.
+    pub fn permits(&self, policy: &EgressPolicy, url: &str) -> Result<(), HttpError> {
+        call::check(url, policy, &self.0.guard)
     }
 
     /// Sends a request if `policy` allows it, and waits for the whole response. Redirects are responses

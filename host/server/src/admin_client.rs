@@ -60,7 +60,11 @@ impl AdminClient {
         path: &str,
         order: &impl Serialize,
     ) -> anyhow::Result<T> {
-        parse(&self.call(self.request(Method::POST, path).json(order)).await?)
+        parse(
+            &self
+                .call(self.request(Method::POST, path).json(order))
+                .await?,
+        )
     }
 
     /// Puts `value`, as JSON, at `path`.

@@ -443,13 +443,16 @@ impl Event {
     #[must_use]
     pub fn is_same_call(&self, did: &Self) -> bool {
         match (self, did) {
+            (Self::Requested { ticket: a, call: x }, Self::Requested { ticket: b, call: y }) => {
+                a == b && x.is_same(y)
+            }
             (
-                Self::Requested { ticket: a, call: x },
-                Self::Requested { ticket: b, call: y },
-            ) => a == b && x.is_same(y),
-            (
-                Self::ChildStarted { ticket: a, call: x, .. },
-                Self::ChildStarted { ticket: b, call: y, .. },
+                Self::ChildStarted {
+                    ticket: a, call: x, ..
+                },
+                Self::ChildStarted {
+                    ticket: b, call: y, ..
+                },
             ) => a == b && x == y,
             (Self::State { call: x, .. }, Self::State { call: y, .. }) => x == y,
             (logged, did) => logged == did,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{ArtifactSpec, Message, Part, PartBody, parts_size};
 use crate::entry::{Entry, Event};
-use crate::id::{Seq, TaskId, Timestamp};
 use crate::header::counts;
+use crate::id::{Seq, TaskId, Timestamp};
 use crate::state::TaskState;
 
 /// What a log amounts to.

@@ -144,7 +144,5 @@ impl Header {
 /// Whether what a worker did at `seq` counts, given what operators took back.
 #[must_use]
 pub fn counts(rewound: &[(Seq, Seq)], seq: Seq) -> bool {
-    !rewound
-        .iter()
-        .any(|(to, at)| *to < seq && seq <= *at)
+    !rewound.iter().any(|(to, at)| *to < seq && seq <= *at)
 }

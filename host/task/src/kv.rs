@@ -100,7 +100,9 @@ impl StateCall {
         match self {
             Self::Get { key, .. } => key.len(),
             Self::Put { key, value, .. } => key.len() + value.as_ref().map_or(0, |v| v.len()),
-            Self::Keys { prefix, after, .. } => prefix.len() + after.as_ref().map_or(0, String::len),
+            Self::Keys { prefix, after, .. } => {
+                prefix.len() + after.as_ref().map_or(0, String::len)
+            }
         }
     }
 }

@@ -16,21 +16,26 @@ pub mod entry;
 pub mod fold;
 pub mod header;
 pub mod http;
-pub mod kv;
-pub mod request;
 pub mod id;
+pub mod kv;
 pub mod limits;
 pub mod plugin;
 pub mod push;
+pub mod request;
 pub mod state;
 pub mod wire;
 
-pub use child::{ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteId, RemoteStage};
+pub use child::{
+    ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteId,
+    RemoteStage,
+};
 pub use commit::{Change, Commit};
 pub use content::{ArtifactSpec, Message, Part, PartBody};
 pub use decide::{Decision, Input, Refusal, decide};
 pub use egress::{EgressPolicy, EgressRule, HostPattern};
-pub use entry::{ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Submission};
+pub use entry::{
+    ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Submission,
+};
 pub use fold::TaskView;
 pub use header::{Header, Phase};
 pub use http::{HttpError, HttpHead, HttpHeader, HttpResponse};

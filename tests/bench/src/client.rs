@@ -38,7 +38,8 @@ impl Client {
     /// Answers a task's question and gives the end.
     pub(crate) async fn answer(&mut self, task: &str, text: &str) -> Result<String> {
         let message = json!({"messageId": "m", "role": "ROLE_USER", "taskId": task, "parts": [{"text": text}]});
-        self.call("SendMessage", json!({ "message": message })).await?;
+        self.call("SendMessage", json!({ "message": message }))
+            .await?;
         self.body().await
     }
 
@@ -47,7 +48,8 @@ impl Client {
         let params = json!({"status": "TASK_STATE_COMPLETED", "pageSize": 1});
         self.call("ListTasks", params).await?;
         let answer: Value = serde_json::from_str(&self.body().await?)?;
-        answer["result"]["totalSize"].as_u64().context("no total")
+        let total = answer.pointer("/result/totalSize");
+        total.and_then(Value::as_u64).context("no total")
     }
 
     /// Streams a task to its end and counts the events that contain `what`.

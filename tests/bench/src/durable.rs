@@ -23,7 +23,10 @@ pub(crate) async fn steps() -> Result<()> {
     let one = drive(&host, job, 1, Duration::from_secs(3)).await?;
     report("3 durable steps, 1 connection", &one);
     let many = drive(&host, job, CONNECTIONS, ECHO_TIME).await?;
-    report(&format!("3 durable steps, {CONNECTIONS} connections"), &many);
+    report(
+        &format!("3 durable steps, {CONNECTIONS} connections"),
+        &many,
+    );
     host.stop().await
 }
 
@@ -46,7 +49,8 @@ pub(crate) async fn replay() -> Result<()> {
         live.as_secs_f64() * 1e6 / ENTRIES as f64,
     ));
     let asked: Value = serde_json::from_str(&asked)?;
-    let task = asked["result"]["task"]["id"].as_str().context("no task")?;
+    let task = asked.pointer("/result/task/id").and_then(Value::as_str);
+    let task = task.context("no task")?;
     let began = now();
     let answer = client.answer(task, "yes").await?;
     let took = began.elapsed().saturating_sub(idle);

@@ -27,7 +27,9 @@ const RUNNABLE: usize = 10_000;
 async fn main() -> Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names = ["echo", "stream", "steps", "replay", "waiting"].map(str::to_owned).to_vec();
+        names = ["echo", "stream", "steps", "replay", "waiting"]
+            .map(str::to_owned)
+            .to_vec();
     }
     for name in names {
         match name.as_str() {
@@ -140,7 +142,12 @@ async fn restart() -> Result<()> {
     host.stop().await
 }
 
-pub(crate) async fn submit(host: &Host, agent: &'static str, text: &'static str, count: usize) -> Result<()> {
+pub(crate) async fn submit(
+    host: &Host,
+    agent: &'static str,
+    text: &'static str,
+    count: usize,
+) -> Result<()> {
     let mut workers = Vec::new();
     for worker in 0..CONNECTIONS {
         let share = count / CONNECTIONS + usize::from(worker < count % CONNECTIONS);

@@ -11,21 +11,21 @@ use crate::support::host::ADMIN_TOKEN;
 use crate::support::{Host, places};
 
 /// What a command did.
-struct Done {
+pub(crate) struct Done {
     code: i32,
-    stdout: String,
-    stderr: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Done {
     /// The JSON document that it printed.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let parsed = serde_json::from_str(&self.stdout);
         parsed.unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
     }
 
     /// The JSON lines that it printed.
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.stdout.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap())
@@ -33,7 +33,7 @@ impl Done {
     }
 
     /// Checks how it exited.
-    fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
         assert_eq!(self.code, code, "stdout: {stdout}\nstderr: {stderr}");
         self
@@ -51,7 +51,7 @@ impl From<Output> for Done {
 }
 
 /// Runs a command on the machine of `host`, where it finds everything in the data folder.
-fn taskyard(host: &Host, args: &[&str]) -> Done {
+pub(crate) fn taskyard(host: &Host, args: &[&str]) -> Done {
     let output = Command::new(places::binary())
         .args(args)
         .current_dir(host.data())

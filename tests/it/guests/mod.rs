@@ -82,7 +82,10 @@ async fn check_parked(behaviour: &str, says: &str) -> String {
     })
     .await;
     let told = status.to_string();
-    assert!(told.contains(says), "{behaviour}: {told} does not contain {says:?}");
+    assert!(
+        told.contains(says),
+        "{behaviour}: {told} does not contain {says:?}"
+    );
     // Nothing works on it, and nobody is told that something does.
     assert_eq!(task::state(&misbehaving.get(&id).await), "SUBMITTED");
     id

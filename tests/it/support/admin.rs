@@ -66,6 +66,11 @@ impl Admin {
         answer(self.request(Method::GET, path)).await
     }
 
+    /// Posts an order to `path`.
+    pub(crate) async fn order(&self, path: &str, order: Value) -> Answer {
+        answer(self.request(Method::POST, path).json(&order)).await
+    }
+
     /// Removes an agent; `drain` waits for its tasks.
     pub(crate) async fn unload(&self, agent: &str, drain: bool) -> Answer {
         let path = format!("/v1/agents/{agent}?drain={drain}");

@@ -9,7 +9,7 @@ use taskyard_task::{
 
 use super::task_view::{EntryView, state_word};
 use super::view::moment;
-use super::words::{address, count, line, size};
+use super::words::{self, address, count, line, size};
 
 /// What an entry was: one line, and the same for programs.
 type Said = (String, Value);
@@ -127,7 +127,7 @@ fn say_of_host(event: &Event) -> Said {
             position,
             ..
         } => (
-            format!("{code} behind entry {position}: {}", line(reason)),
+            format!("{code} behind entry {position}: {}", words::reason(reason)),
             json!({"code": code, "entry": position}),
         ),
         Event::Rewound { to } => (
@@ -143,7 +143,11 @@ fn say_of_host(event: &Event) -> Said {
             reason,
             not_before,
         } => (
-            format!("{code}: {}; not before {}", line(reason), moment(*not_before)),
+            format!(
+                "{code}: {}; not before {}",
+                words::reason(reason),
+                moment(*not_before)
+            ),
             json!({"code": code, "not_before": moment(*not_before)}),
         ),
         Event::Completed { message } if message.is_empty() => plain(String::new()),
@@ -158,11 +162,11 @@ fn say_of_host(event: &Event) -> Said {
                 Blame::Host => "host",
             };
             (
-                format!("{code} ({blame}): {}", line(reason)),
+                format!("{code} ({blame}): {}", words::reason(reason)),
                 json!({"code": code, "blame": blame}),
             )
         }
-        Event::Rejected { reason } => plain(line(reason)),
+        Event::Rejected { reason } => plain(words::reason(reason)),
         Event::Replied { parts } => plain(parts_of(parts)),
         // The kind says it all.
         _ => plain(String::new()),
@@ -457,42 +461,128 @@ mod tests {
         };
         let parts = || vec![Part::text(SECRET)];
         for (event, line) in [
-            (Event::Received { message: message() }, "message m-1, 1 part"),
+            (
+                Event::Received { message: message() },
+                "message m-1, 1 part",
+            ),
             (Event::Started { attempt: 2 }, "run 2"),
             (Event::Working, ""),
-            (Event::Progress { percent: Some(40), text: Some("on\nit".to_owned()) }, "40 % on it"),
+            (
+                Event::Progress {
+                    percent: Some(40),
+                    text: Some("on\nit".to_owned()),
+                },
+                "40 % on it",
+            ),
             (Event::Said { parts: parts() }, "1 part"),
-            (Event::Asked { kind: InputKind::Auth, prompt: parts() }, "for credentials, 1 part"),
-            (Event::ArtifactPut { spec, parts: parts() }, "artifact report, 1 part"),
-            (Event::ArtifactClosed { id: "report".to_owned() }, "artifact report, closed"),
-            (call(url, true, false), "#3 POST https://a.example/v1/chat?..."),
-            (call(url, false, true), "#3 POST https://a.example/v1/chat?..., streamed, at most once"),
+            (
+                Event::Asked {
+                    kind: InputKind::Auth,
+                    prompt: parts(),
+                },
+                "for credentials, 1 part",
+            ),
+            (
+                Event::ArtifactPut {
+                    spec,
+                    parts: parts(),
+                },
+                "artifact report, 1 part",
+            ),
+            (
+                Event::ArtifactClosed {
+                    id: "report".to_owned(),
+                },
+                "artifact report, closed",
+            ),
+            (
+                call(url, true, false),
+                "#3 POST https://a.example/v1/chat?...",
+            ),
+            (
+                call(url, false, true),
+                "#3 POST https://a.example/v1/chat?..., streamed, at most once",
+            ),
             (response(Ok(SECRET)), "#3 200"),
-            (response(Err(HttpError::Failed(SECRET.to_owned()))), "#3 no response: failed"),
+            (
+                response(Err(HttpError::Failed(SECRET.to_owned()))),
+                "#3 no response: failed",
+            ),
             (piece(Piece::Data(SECRET.into())), "#3 more"),
             (piece(Piece::End), "#3 complete"),
             (
                 child(agent(), Ok(Some(task))),
                 "#4 agent csv-report -> 07070707-0707-0707-0707-070707070707",
             ),
-            (child(agent(), Err("no such agent".to_owned())), "#4 agent csv-report, not started: no such agent"),
-            (child(ChildTarget::Remote(url.to_owned()), Ok(None)), "#4 remote https://a.example/v1/chat?..."),
-            (Event::ChildEnded { ticket: Ticket(4), end: Box::new(end) }, "#4 completed, 0 artifacts"),
-            (Event::GaveUp { ticket: Ticket(4) }, "#4"),
-            (state(get(), StateResult::Found(None)), "get task/k = nothing"),
-            (state(get(), StateResult::Found(Some(stored()))), "get task/k = 6 B"),
-            (state(put(Some(SECRET), None), StateResult::Written(2)), "put context/last = 6 B"),
-            (state(put(None, None), StateResult::Written(0)), "delete context/last"),
             (
-                state(put(Some(SECRET), Some(None)), StateResult::Stale(Some(stored()))),
+                child(agent(), Err("no such agent".to_owned())),
+                "#4 agent csv-report, not started: no such agent",
+            ),
+            (
+                child(ChildTarget::Remote(url.to_owned()), Ok(None)),
+                "#4 remote https://a.example/v1/chat?...",
+            ),
+            (
+                Event::ChildEnded {
+                    ticket: Ticket(4),
+                    end: Box::new(end),
+                },
+                "#4 completed, 0 artifacts",
+            ),
+            (Event::GaveUp { ticket: Ticket(4) }, "#4"),
+            (
+                state(get(), StateResult::Found(None)),
+                "get task/k = nothing",
+            ),
+            (
+                state(get(), StateResult::Found(Some(stored()))),
+                "get task/k = 6 B",
+            ),
+            (
+                state(put(Some(SECRET), None), StateResult::Written(2)),
+                "put context/last = 6 B",
+            ),
+            (
+                state(put(None, None), StateResult::Written(0)),
+                "delete context/last",
+            ),
+            (
+                state(
+                    put(Some(SECRET), Some(None)),
+                    StateResult::Stale(Some(stored())),
+                ),
                 "swap context/last: it was changed meanwhile",
             ),
-            (state(put(Some(SECRET), None), StateResult::Full { limit: 9 }), "put context/last: there are 9 keys already"),
-            (Event::Kept { label: "sum".to_owned(), input: 255, value: SECRET.into() }, "sum of input ff"),
-            (Event::Slept { until_ns: 3_210_000_000 }, "until +3.2 s"),
+            (
+                state(put(Some(SECRET), None), StateResult::Full { limit: 9 }),
+                "put context/last: there are 9 keys already",
+            ),
+            (
+                Event::Kept {
+                    label: "sum".to_owned(),
+                    input: 255,
+                    value: SECRET.into(),
+                },
+                "sum of input ff",
+            ),
+            (
+                Event::Slept {
+                    until_ns: 3_210_000_000,
+                },
+                "until +3.2 s",
+            ),
             (Event::Noticed { seq: Seq(9) }, "entry 9 (received)"),
-            (Event::Observed { call: 2, what: Observation::Cancel }, "look 2: a cancel"),
-            (Event::Rewound { to: Seq(4) }, "what the worker did behind entry 4 does not count"),
+            (
+                Event::Observed {
+                    call: 2,
+                    what: Observation::Cancel,
+                },
+                "look 2: a cancel",
+            ),
+            (
+                Event::Rewound { to: Seq(4) },
+                "what the worker did behind entry 4 does not count",
+            ),
             (
                 Event::ContinuedAsNew(Box::new(Continuation {
                     state: SECRET.into(),

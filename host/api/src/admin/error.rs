@@ -75,7 +75,9 @@ fn in_words(refusal: &Refusal) -> String {
         // A retry is told the first entry that does not count, a task the last one that does.
         Refusal::BadPosition { from, until } => {
             let first = from.next();
-            format!("from must be between {first} and {until}, and a task can be sent back 64 times")
+            format!(
+                "from must be between {first} and {until}, and a task can be sent back 64 times"
+            )
         }
         other => other.to_string(),
     }
@@ -125,7 +127,11 @@ mod tests {
     fn a_bad_position_is_told_as_operators_say_it() {
         let (from, until) = (Seq(1), Seq(9));
         let error = AdminError::from(Error::from(Refusal::BadPosition { from, until }));
-        assert!(error.to_string().starts_with("from must be between 2 and 9"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("from must be between 2 and 9")
+        );
         assert_eq!(error.row().0, StatusCode::BAD_REQUEST);
     }
 
@@ -142,11 +148,7 @@ mod tests {
         check(Error::PluginRefused("no".to_owned()), 422, "plugin-refused");
         check(Error::from(Refusal::NotParked), 409, "not-parked");
         check(Error::from(Refusal::Busy), 409, "busy");
-        check(
-            Error::from(Refusal::Ended(TaskState::Failed)),
-            409,
-            "ended",
-        );
+        check(Error::from(Refusal::Ended(TaskState::Failed)), 409, "ended");
         let which = |found| Error::WhichPlugin {
             named: "1".to_owned(),
             found,

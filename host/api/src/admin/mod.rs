@@ -33,7 +33,7 @@ pub use task_view::{
     StuckView, TaskBrief, TaskStatusView,
 };
 pub use view::{AgentList, AgentView, DeliveryList, DeliveryView, HeldView, StatusView};
-pub use words::size as size_in_words;
+pub use words::{reason as reason_in_words, size as size_in_words};
 
 /// Renders all figures of the process in the text format of Prometheus.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;

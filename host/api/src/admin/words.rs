@@ -2,6 +2,8 @@
 
 /// How much of a text fits into a line beside everything else.
 const MAX_TEXT: usize = 80;
+/// How much of the beginning and of the end of a reason does: what a worker said last is at its end.
+const REASON: (usize, usize) = (60, 100);
 /// How much of an address does.
 const MAX_URL: usize = 160;
 
@@ -36,6 +38,24 @@ pub(super) fn count(number: usize, what: &str) -> String {
 /// The beginning of a text, as one line.
 pub(super) fn line(text: &str) -> String {
     cut(text, MAX_TEXT)
+}
+
+/// A reason as one line; if it is long, its beginning and its end.
+#[must_use]
+pub fn reason(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    let (head, tail) = REASON;
+    if line.len() <= head + tail {
+        return line;
+    }
+    let (head, tail) = (
+        line.floor_char_boundary(head),
+        line.ceil_char_boundary(line.len() - tail),
+    );
+    let parts = (line.get(..head), line.get(tail..));
+    let (head, tail) = (parts.0.unwrap_or_default(), parts.1.unwrap_or_default());
+    format!("{} ... {}", head.trim_end(), tail.trim_start())
 }
 
 /// An address without what may hold secrets: user, password, query.
@@ -100,11 +120,31 @@ mod tests {
     }
 
     #[test]
+    fn long_reasons_keep_their_end() {
+        assert_eq!(reason("it\nbroke"), "it broke");
+        let long = reason(&format!(
+            "it broke{}; step 3 is broken",
+            " and so on".repeat(50)
+        ));
+        assert!(long.starts_with("it broke and so on") && long.contains(" ... "));
+        assert!(
+            long.ends_with("; step 3 is broken") && long.len() <= 165,
+            "{long}"
+        );
+    }
+
+    #[test]
     fn addresses_lose_what_may_be_secret() {
         for (url, shown) in [
             ("https://a.example/v1/chat", "https://a.example/v1/chat"),
-            ("https://a.example/v1?key=s3cret", "https://a.example/v1?..."),
-            ("https://me:s3cret@a.example:8443/x", "https://a.example:8443/x"),
+            (
+                "https://a.example/v1?key=s3cret",
+                "https://a.example/v1?...",
+            ),
+            (
+                "https://me:s3cret@a.example:8443/x",
+                "https://a.example:8443/x",
+            ),
             ("https://me:s3cret@a.example", "https://a.example"),
             ("https://a.example#s3cret", "https://a.example?..."),
             ("a.example/@home", "a.example/@home"),

@@ -135,13 +135,38 @@ async fn what_cannot_be_done_says_why() {
     let nobody = "00000000-0000-7000-8000-000000000000";
     let to = |to: &str| json!({"to": to});
     for (uri, body, status, code) in [
-        (format!("/v1/tasks/{nobody}/resume"), json!({}), 404, "task-not-found"),
-        ("/v1/tasks/x/resume".to_owned(), json!({}), 404, "task-not-found"),
-        (format!("/v1/tasks/{id}/move"), to("9.9.9"), 404, "plugin-not-found"),
+        (
+            format!("/v1/tasks/{nobody}/resume"),
+            json!({}),
+            404,
+            "task-not-found",
+        ),
+        (
+            "/v1/tasks/x/resume".to_owned(),
+            json!({}),
+            404,
+            "task-not-found",
+        ),
+        (
+            format!("/v1/tasks/{id}/move"),
+            to("9.9.9"),
+            404,
+            "plugin-not-found",
+        ),
         // The tests' host has nobody who could try.
-        (format!("/v1/tasks/{id}/probe"), to("1.0.0"), 503, "unavailable"),
+        (
+            format!("/v1/tasks/{id}/probe"),
+            to("1.0.0"),
+            503,
+            "unavailable",
+        ),
         (format!("/v1/tasks/{id}/probe"), json!({}), 400, "invalid"),
-        (format!("/v1/tasks/{id}/retry"), json!({"form": 3}), 400, "invalid"),
+        (
+            format!("/v1/tasks/{id}/retry"),
+            json!({"form": 3}),
+            400,
+            "invalid",
+        ),
     ] {
         let answer = order(&host, &uri, &body).await;
         assert_eq!(answer.status.as_u16(), status, "{uri}: {}", answer.text());

@@ -100,7 +100,10 @@ async fn ended(yard: &Yard, task: TaskId) -> TaskState {
 async fn told(yard: &Yard, task: TaskId) -> usize {
     let log = yard.broker.shared.storage.log(task, Seq::ZERO, 1_000);
     let is_end = |entry: &Entry| matches!(entry.event, Event::ChildEnded { .. });
-    log.unwrap().iter().filter(|(_, entry)| is_end(entry)).count()
+    log.unwrap()
+        .iter()
+        .filter(|(_, entry)| is_end(entry))
+        .count()
 }
 
 #[tokio::test]
@@ -122,7 +125,10 @@ async fn a_child_works_for_its_parent() {
     assert_eq!(submission.context_id, parent.header().context_id);
     assert_eq!(submission.message.parts, [Part::text("go")]);
     assert_eq!(submission.message.metadata.as_deref(), Some(r#"{"n":1}"#));
-    assert_eq!(submission.message.reference_task_ids, [sent.task.to_string()]);
+    assert_eq!(
+        submission.message.reference_task_ids,
+        [sent.task.to_string()]
+    );
 
     run.record(chunk("re", true)).await.unwrap();
     run.record(chunk("sult", false)).await.unwrap();
@@ -136,7 +142,11 @@ async fn a_child_works_for_its_parent() {
     parent.settle(completed()).await.unwrap();
     assert_eq!(ended(&yard, sent.task).await, TaskState::Completed);
     let view = yard.broker.get(&caller(""), &agent(), sent.task).await;
-    assert_eq!(view.unwrap().view.children, [child], "clients see both related");
+    assert_eq!(
+        view.unwrap().view.children,
+        [child],
+        "clients see both related"
+    );
 }
 
 #[tokio::test]
@@ -246,7 +256,10 @@ async fn a_run_that_was_superseded_starts_no_child() {
             "{refused}"
         );
     }
-    assert!(yard.broker.lease().now_or_never().is_none(), "nothing is in line");
+    assert!(
+        yard.broker.lease().now_or_never().is_none(),
+        "nothing is in line"
+    );
     assert!(yard.broker.remotes_ready().now_or_never().is_none());
 }
 
@@ -265,7 +278,11 @@ async fn the_end_of_a_parent_cancels_its_children_except_detached_ones() {
     assert_eq!(run.task(), left_alone);
     assert!(!run.cancel_requested());
     run.settle(completed()).await.unwrap();
-    assert_eq!(told(&yard, sent.task).await, 0, "nothing comes after the end");
+    assert_eq!(
+        told(&yard, sent.task).await,
+        0,
+        "nothing comes after the end"
+    );
 }
 
 #[tokio::test]
@@ -295,7 +312,10 @@ async fn a_cancel_reaches_the_children_of_children() {
     let (_, _, end) = child_end(&parent, parent_cancel(&yard, sent.task).await).await;
     assert_eq!(end.state, TaskState::Canceled);
     parent.settle(Outcome::Canceled).await.unwrap();
-    assert_eq!(cancel.await.unwrap().unwrap().header.state, TaskState::Canceled);
+    assert_eq!(
+        cancel.await.unwrap().unwrap().header.state,
+        TaskState::Canceled
+    );
 }
 
 /// The entry that asks a task to cancel.
@@ -351,7 +371,11 @@ async fn a_child_elsewhere_learns_that_it_is_wanted_no_more() {
     let yard = yard().await;
     yard.send("1").await;
     let parent = yard.broker.lease().await.unwrap();
-    for (ticket, call) in [(1, elsewhere()), (2, elsewhere()), (3, detached(elsewhere()))] {
+    for (ticket, call) in [
+        (1, elsewhere()),
+        (2, elsewhere()),
+        (3, detached(elsewhere())),
+    ] {
         send_away(&parent, ticket, call).await;
     }
     parent.durable().await.unwrap();
@@ -366,7 +390,10 @@ async fn a_child_elsewhere_learns_that_it_is_wanted_no_more() {
         .unwrap();
     assert_eq!(yard.broker.remotes_ready().await, [given_up]);
     let work = yard.broker.remote(given_up).await.unwrap().unwrap();
-    assert!(work.child.cancel && work.awaited, "its end can still be waited for");
+    assert!(
+        work.child.cancel && work.awaited,
+        "its end can still be waited for"
+    );
 
     parent.settle(completed()).await.unwrap();
     for (id, cancel) in [(given_up, true), (left, true), (left_alone, false)] {
@@ -444,7 +471,10 @@ async fn letters_of_before_a_restart_are_delivered() {
     let yard = yard.restart().await;
     until(&yard, sent.task, |parent| parent.children.is_empty()).await;
     let log = yard.broker.shared.storage.log(sent.task, Seq::ZERO, 10_000);
-    let kinds = log.unwrap().into_iter().map(|(_, entry)| entry.event.kind());
+    let kinds = log
+        .unwrap()
+        .into_iter()
+        .map(|(_, entry)| entry.event.kind());
     let told = kinds.filter(|kind| *kind == "child-ended").count();
     assert_eq!(told as u64, CHILDREN);
 }

@@ -255,7 +255,10 @@ async fn a_client_can_still_cancel_and_its_wait_goes_on() {
     let yard = yard(0).await;
     let (canceled, resumed) = (parked(&yard, "1").await, parked(&yard, "2").await);
     assert!(yard.broker.turn_end(&resumed).now_or_never().is_none());
-    let end = yard.broker.cancel(&caller(""), &agent(), canceled.task).await;
+    let end = yard
+        .broker
+        .cancel(&caller(""), &agent(), canceled.task)
+        .await;
     assert_eq!(end.unwrap().header.state, TaskState::Canceled);
     assert_eq!(yard.broker.stats().parked, 1);
 

@@ -18,8 +18,10 @@ use crate::replay::world::{Script, World};
 use crate::replay::{Gate, Stop};
 use crate::verdict::Ended;
 
-/// Each fixture: its name, the component that wrote it, and the scene.
-const SCENES: [(&str, &str, fn() -> Script); 3] = [
+/// A fixture: its name, the component that wrote it, and what happened.
+type Scene = (&'static str, &'static str, fn() -> Script);
+
+const SCENES: [Scene; 3] = [
     ("approval-1", "plugins/approval.wasm", plugins::approval),
     ("research-1", "plugins/research.wasm", plugins::research),
     ("reminder-1", "plugins/reminder.wasm", plugins::reminder),

@@ -11,8 +11,8 @@ impl Gate {
     /// Starts a child. `lineage` are the agents above and the task's own.
     ///
     /// # Errors
-    /// Refused at a limit, for a cycle, or because there is no such agent; stopped if the log says
-    /// otherwise or is not to be had.
+    /// Refused at a limit, for a cycle, because there is no such agent, or because its host is not allowed;
+    /// stopped if the log says otherwise or is not to be had.
     pub(crate) async fn start_child(
         &mut self,
         call: ChildCall,
@@ -21,6 +21,10 @@ impl Gate {
         self.admit_child(&call, lineage)?;
         let ticket = self.tickets.upcoming();
         let detached = call.detached;
+        let refused = match &call.target {
+            ChildTarget::Agent(_) => Refusal::Invalid,
+            ChildTarget::Remote(_) => Refusal::Denied,
+        };
         let did = Event::ChildStarted {
             ticket,
             call: Box::new(call.clone()),
@@ -32,20 +36,43 @@ impl Gate {
             Some(_) => Ok(None),
             None => {
                 self.go_live()?;
-                let begun = self.log.start_child(ticket, call, lineage.to_vec()).await;
-                let (seq, at, begun) = begun.map_err(Stop::from)?;
-                self.budget.count(&did);
-                self.appended(seq, at);
-                begun
+                self.begin_child(did, ticket, call, lineage).await?
             }
         };
-        let task = task.map_err(Refusal::Invalid)?;
+        let task = task.map_err(refused)?;
         Ok(self.tickets.add(Thing::Child(ChildState {
             task,
             detached,
             given_up: false,
             end: None,
         })))
+    }
+
+    async fn begin_child(
+        &mut self,
+        did: Event,
+        ticket: Ticket,
+        call: ChildCall,
+        lineage: &[AgentName],
+    ) -> Result<Result<Option<TaskId>, String>, Stop> {
+        if let ChildTarget::Remote(url) = &call.target
+            && let Err(denied) = self.flights.permits(url)
+        {
+            let begun = Err(denied.to_string());
+            let call = Box::new(call);
+            self.append(Event::ChildStarted {
+                ticket,
+                call,
+                begun: begun.clone(),
+            })
+            .await?;
+            return Ok(begun);
+        }
+        let begun = self.log.start_child(ticket, call, lineage.to_vec()).await;
+        let (seq, at, begun) = begun.map_err(Stop::from)?;
+        self.budget.count(&did);
+        self.appended(seq, at);
+        Ok(begun)
     }
 
     /// Waits for the end of a child and takes it.
@@ -133,5 +160,121 @@ impl Gate {
             return Err(Refusal::Limit(format!("children at once: {most}")));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use taskyard_outbound::Request;
+    use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
+    use taskyard_task::{Part, RunLimits};
+
+    use super::super::gate::Opening;
+    use super::super::log::{Body, Network};
+    use super::super::world::{self, World};
+    use super::*;
+
+    /// A network that may not be used, or may.
+    struct Rules {
+        allow: bool,
+    }
+
+    impl Network for Rules {
+        fn fetch(&self, _: Request) -> BoxFuture<'static, Result<HttpResponse, HttpError>> {
+            async { Err(HttpError::TimedOut) }.boxed()
+        }
+
+        fn stream(&self, _: Request) -> BoxFuture<'static, Result<(HttpHead, Body), HttpError>> {
+            async { Err(HttpError::TimedOut) }.boxed()
+        }
+
+        fn permits(&self, url: &str) -> Result<(), HttpError> {
+            match self.allow {
+                true => Ok(()),
+                false => Err(HttpError::Denied(format!("{url} is not allowed"))),
+            }
+        }
+
+        fn new_key(&self) -> String {
+            String::new()
+        }
+    }
+
+    async fn run(world: &World, allow: bool) -> Gate {
+        let header = world.lease();
+        let opening = Opening::of(&header, Arc::default(), Duration::from_secs(3_600));
+        let log = Arc::new(world.of_run(&header));
+        let network = Arc::new(Rules { allow });
+        let opened = Gate::open(log, network, world.clock.clone(), opening).await;
+        opened.unwrap().0
+    }
+
+    fn call(target: ChildTarget) -> ChildCall {
+        ChildCall {
+            target,
+            message: vec![Part::text("go")],
+            metadata: None,
+            detached: false,
+        }
+    }
+
+    fn here(agent: &str) -> ChildCall {
+        call(ChildTarget::Agent(agent.parse().unwrap()))
+    }
+
+    fn elsewhere() -> ChildCall {
+        call(ChildTarget::Remote("https://a.example".to_owned()))
+    }
+
+    fn refusal(result: Result<Ticket, CallError>) -> Refusal {
+        match result {
+            Err(CallError::Refused(refusal)) => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_denied_once_is_denied_again() {
+        let world = World::new(world::Script::default());
+        // An operator allows it after the first run.
+        for allow in [false, true, true] {
+            let mut gate = run(&world, allow).await;
+            let denied = refusal(gate.start_child(elsewhere(), &[]).await);
+            let text = "https://a.example is not allowed".to_owned();
+            assert_eq!(denied, Refusal::Denied(text));
+            // The name is not used up.
+            let next = gate.start_child(here("child"), &[]).await.unwrap();
+            assert_eq!(next, Ticket(1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_family_has_limits() {
+        let limits = RunLimits {
+            children: 2,
+            ..RunLimits::default()
+        };
+        let world = World::new(world::Script {
+            limits,
+            ..world::Script::default()
+        });
+        let mut gate = run(&world, true).await;
+        let ancestors = ["a", "b"].map(|name| name.parse().unwrap());
+        let refused = refusal(gate.start_child(here("a"), &ancestors).await);
+        assert!(matches!(refused, Refusal::Invalid(_)), "{refused}");
+        let generations = vec!["a".parse().unwrap(); MAX_GENERATIONS + 1];
+        let refused = refusal(gate.start_child(here("b"), &generations).await);
+        assert!(matches!(refused, Refusal::Limit(_)), "{refused}");
+
+        for agent in ["b", "b"] {
+            gate.start_child(here(agent), &[]).await.unwrap();
+        }
+        let refused = refusal(gate.start_child(here("b"), &[]).await);
+        assert_eq!(refused, Refusal::Limit("children at once: 2".to_owned()));
     }
 }

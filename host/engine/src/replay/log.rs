@@ -81,6 +81,11 @@ pub(crate) trait Network: Send + Sync {
     /// Sends a request and gives the beginning of the response.
     fn stream(&self, request: Request) -> BoxFuture<'static, Result<(HttpHead, Body), HttpError>>;
 
+    /// Whether requests to `url` may be sent.
+    fn permits(&self, _url: &str) -> Result<(), HttpError> {
+        Ok(())
+    }
+
     /// A key that nobody had before.
     fn new_key(&self) -> String;
 }
@@ -168,6 +173,10 @@ impl Network for Live {
             Ok((head, Box::pin(body) as Body))
         }
         .boxed()
+    }
+
+    fn permits(&self, url: &str) -> Result<(), HttpError> {
+        self.outbound.permits(&self.run.egress(), url)
     }
 
     fn new_key(&self) -> String {

@@ -146,6 +146,11 @@ pub(super) enum Arrival {
 }
 
 impl Flights {
+    /// Whether requests to `url` may be sent.
+    pub(super) fn permits(&self, url: &str) -> Result<(), HttpError> {
+        self.network.permits(url)
+    }
+
     pub(super) fn new(network: Arc<dyn Network>) -> Self {
         let (sender, arrivals) = mpsc::channel(MAX_ARRIVALS);
         Self {

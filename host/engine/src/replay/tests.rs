@@ -13,7 +13,7 @@ use taskyard_task::{
 
 use super::gate::{Gate, Opening};
 use super::world::{self, BEGAN, World};
-use super::{ArtifactStages, CallError, Refusal, Sending, Stop};
+use super::{ArtifactStages, CallError, Reading, Refusal, Sending, Stop};
 
 const MS: u64 = 1_000_000;
 /// Waits of this length keep their instance.
@@ -102,7 +102,7 @@ fn sending() -> Sending {
             max_response_bytes: None,
         },
         resend: true,
-        streamed: false,
+        reading: Reading::Whole,
         wants_key: true,
     }
 }

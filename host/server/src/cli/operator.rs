@@ -4,7 +4,9 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use taskyard_api::admin::{FlightList, ParkedList, ParkedView, ProbeView, TaskBrief};
+use taskyard_api::admin::{
+    FlightList, ParkedList, ParkedView, ProbeView, TaskBrief, reason_in_words,
+};
 
 use super::output::printable;
 use super::plugin::short;
@@ -13,8 +15,6 @@ use crate::admin_client::{AdminClient, encode};
 
 /// How many tasks one request asks for.
 const PAGE: usize = 200;
-/// How much of a reason fits into a table.
-const MAX_REASON: usize = 80;
 
 /// What operators do; needs the admin token.
 #[derive(Debug, Subcommand)]
@@ -128,7 +128,15 @@ pub(super) async fn list(
     match output.is_json() {
         true => output.document(&tasks)?,
         false => output.table(
-            ["TASK", "AGENT", "DOES", "STATE", "VERSION", "COMPONENT", "SUBMITTED"],
+            [
+                "TASK",
+                "AGENT",
+                "DOES",
+                "STATE",
+                "VERSION",
+                "COMPONENT",
+                "SUBMITTED",
+            ],
             tasks.iter().map(in_flight_row),
         )?,
     }
@@ -219,16 +227,13 @@ fn query<const N: usize>(pairs: [(&str, Option<&str>); N]) -> String {
 }
 
 fn parked_row(parked: &ParkedView) -> [String; 6] {
-    let reason = printable(&parked.why.reason).replace(['\n', '\t'], " ");
-    let cut: String = reason.chars().take(MAX_REASON).collect();
-    let more = if cut.len() < reason.len() { "..." } else { "" };
     [
         parked.task.id.clone(),
         parked.task.agent.clone(),
         parked.since.clone(),
         parked.why.position.to_string(),
         printable(&parked.why.code),
-        format!("{cut}{more}"),
+        printable(&reason_in_words(&parked.why.reason)),
     ]
 }
 
@@ -265,11 +270,12 @@ fn probed(probe: &ProbeView) -> String {
     };
     let version = printable(&probe.version);
     let component = short(&probe.digest);
-    let ProbeView { replayed, what, .. } = probe;
-    let what = printable(what);
-    format!(
-        "{version} (component {component}) is {verdict}: {what} ({replayed} entries were repeated)"
-    )
+    let repeated = match probe.replayed {
+        1 => "1 entry was repeated".to_owned(),
+        entries => format!("{entries} entries were repeated"),
+    };
+    let what = printable(&probe.what);
+    format!("{version} (component {component}) is {verdict}: {what} ({repeated})")
 }
 
 #[cfg(test)]

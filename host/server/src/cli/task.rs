@@ -180,7 +180,14 @@ async fn as_client(
             context,
         } => send(client, content.message(task, context)?, wait, output, again).await,
         ClientCommand::Answer { id, content, wait } => {
-            send(client, content.message(Some(id), None)?, wait, output, again).await
+            send(
+                client,
+                content.message(Some(id), None)?,
+                wait,
+                output,
+                again,
+            )
+            .await
         }
         ClientCommand::Get { id } => {
             show(&get(client, id).await?, output, again)?;

@@ -44,7 +44,7 @@ fn ended(draft: &mut Draft, end: Box<ChildEnd>, is_meant: impl Fn(&ChildLink) ->
         return;
     };
     let ticket = draft.header.children.remove(place).ticket;
-    draft.from_outside(Event::ChildEnded { ticket, end });
+    draft.record_outside(Event::ChildEnded { ticket, end });
     draft.wake();
 }
 

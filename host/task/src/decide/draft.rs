@@ -142,7 +142,7 @@ impl Draft {
     }
 
     /// Appends what came from outside.
-    pub(super) fn from_outside(&mut self, event: Event) -> Seq {
+    pub(super) fn record_outside(&mut self, event: Event) -> Seq {
         let seq = self.record(event);
         self.header.last_outside = seq;
         seq

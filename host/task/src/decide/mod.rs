@@ -17,9 +17,9 @@ pub use draft::Decision;
 pub use retry::RetryPolicy;
 pub use submit::{NewTask, submit};
 
+use crate::child::{ChildEnd, Letter};
 use crate::commit::Remembered;
 use crate::content::Message;
-use crate::child::{ChildEnd, Letter};
 use crate::entry::{Blame, Continuation, Event, InputKind};
 use crate::header::{Header, Phase};
 use crate::id::{Digest, Seq, Timestamp};
@@ -278,7 +278,7 @@ fn receive(
     if draft.header.received >= MAX_RECEIVED {
         return Err(Refusal::TooManyMessages);
     }
-    let seq = draft.from_outside(Event::Received { message });
+    let seq = draft.record_outside(Event::Received { message });
     draft.header.last_received = seq;
     draft.header.received += 1;
     // Whoever was asked has answered.
@@ -302,7 +302,7 @@ fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
         // The worker gets a grace time; the run's end becomes the task's end.
         Phase::Queued | Phase::Running | Phase::Delayed { .. } | Phase::Suspended { .. } => {
             draft.header.cancel_requested = true;
-            draft.from_outside(Event::CancelRequested);
+            draft.record_outside(Event::CancelRequested);
             draft.wake();
         }
     }

@@ -26,7 +26,8 @@ pub(super) fn rewind(draft: &mut Draft, to: Seq) -> Result<(), Refusal> {
     draft.header.rewound.push((to, until));
     // The worker knows nothing of children that it started behind the entry.
     let children = std::mem::take(&mut draft.header.children);
-    let (kept, forgotten): (Vec<_>, Vec<_>) = children.into_iter().partition(|child| child.since <= to);
+    let (kept, forgotten): (Vec<_>, Vec<_>) =
+        children.into_iter().partition(|child| child.since <= to);
     draft.header.children = kept;
     for child in forgotten {
         draft.cancel_child(child);

@@ -36,7 +36,11 @@ fn pass_on(task: &Task, end: ChildEnd) -> Result<Outcome> {
     for artifact in &end.artifacts {
         task.artifact(&artifact.id).put(artifact.text())?;
     }
-    Ok(Outcome::completed_with(format!("{:?}: {}", end.state, end.text())))
+    Ok(Outcome::completed_with(format!(
+        "{:?}: {}",
+        end.state,
+        end.text()
+    )))
 }
 
 taskyard_sdk::export!(Delegating);

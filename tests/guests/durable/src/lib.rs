@@ -31,7 +31,9 @@ impl Worker for Durable {
                 task.ask("?")?;
             }
             "child" => {
-                let (agent, text) = rest.split_once(' ').or_fail("bad-input", "child AGENT TEXT")?;
+                let (agent, text) = rest
+                    .split_once(' ')
+                    .or_fail("bad-input", "child AGENT TEXT")?;
                 children::agent(agent).message(text).start()?.take()?.ok()?;
             }
             other => return Ok(Outcome::rejected(format!("{other} is no word of mine"))),

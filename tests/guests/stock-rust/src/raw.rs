@@ -18,10 +18,11 @@ const CHUNK: [u8; 4096] = [b'x'; 4096];
 type Scene = fn(&str) -> Result<String, String>;
 
 /// The scenes, by name.
-pub(crate) const SCENES: [(&str, Scene); 13] = [
+pub(crate) const SCENES: [(&str, Scene); 14] = [
     ("spin", spin),
     ("spin-read", spin_read),
     ("blocking", blocking),
+    ("drip", drip),
     ("splice", splice),
     ("body-first", body_first),
     ("unfinished", unfinished),
@@ -54,6 +55,21 @@ fn spin_read(url: &str) -> Result<String, String> {
 fn blocking(url: &str) -> Result<String, String> {
     let (_body, stream) = events(url)?;
     collect(|| stream.blocking_read(MUCH))
+}
+
+/// Reads a slow response as one, and then piece by piece, because it asks for it.
+fn drip(url: &str) -> Result<String, String> {
+    let mut seen = Vec::new();
+    for headers in [
+        Vec::new(),
+        vec![("taskyard-stream".to_owned(), b"1".to_vec())],
+    ] {
+        let headers = Fields::from_list(&headers).map_err(text)?;
+        let request = request_with(url, "/drip", "GET", headers)?;
+        let (_body, stream) = open(wait(handle(request, None).map_err(text)?))?;
+        seen.push(collect(|| stream.blocking_read(MUCH))?);
+    }
+    Ok(seen.join("\n"))
 }
 
 /// Passes a body on, from one request to the next.
@@ -213,7 +229,10 @@ fn read(taken: Taken) -> Result<String, String> {
 }
 
 fn events(url: &str) -> Result<(IncomingBody, InputStream), String> {
-    let taken = wait(send(url, "/events", "GET")?);
+    open(wait(send(url, "/events", "GET")?))
+}
+
+fn open(taken: Taken) -> Result<(IncomingBody, InputStream), String> {
     let response = taken.map_err(text)?.map_err(text)?;
     let body = response.consume().map_err(text)?;
     let stream = body.stream().map_err(text)?;

@@ -67,7 +67,12 @@ fn new_task() -> Header {
     submit(NOW, new).header
 }
 
-fn started(ticket: u64, target: ChildTarget, detached: bool, begun: Result<Option<TaskId>, String>) -> Event {
+fn started(
+    ticket: u64,
+    target: ChildTarget,
+    detached: bool,
+    begun: Result<Option<TaskId>, String>,
+) -> Event {
     Event::ChildStarted {
         ticket: Ticket(ticket),
         call: Box::new(ChildCall {
@@ -117,7 +122,12 @@ fn input(word: &str, attempt: u32) -> Input {
         "away-detached" => away(true),
         "nobody" => {
             let target = ChildTarget::Agent("nobody".parse().unwrap());
-            record(started(number, target, false, Err("no such agent".to_owned())))
+            record(started(
+                number,
+                target,
+                false,
+                Err("no such agent".to_owned()),
+            ))
         }
         "give-up" => record(Event::GaveUp {
             ticket: Ticket(number),
@@ -279,9 +289,15 @@ fn a_task_has_only_so_many_open_children() {
         words.push_str(&format!(" here:{ticket}"));
     }
     assert!(check(&words).starts_with("child-started -> Running [1, 2,"));
-    assert_eq!(check(&format!("{words} here:1025")), "refused: TooManyChildren");
+    assert_eq!(
+        check(&format!("{words} here:1025")),
+        "refused: TooManyChildren"
+    );
     let refused = check(&format!("{words} nobody:1025"));
-    assert!(refused.starts_with("child-started -> Running"), "a refusal is recorded");
+    assert!(
+        refused.starts_with("child-started -> Running"),
+        "a refusal is recorded"
+    );
 }
 
 #[test]
@@ -301,12 +317,21 @@ fn results_that_are_too_large_are_left_out_and_that_is_said() {
         ..crate::TaskView::default()
     };
     let small = ChildEnd::of(view("x"), 100);
-    assert_eq!((small.message, small.artifacts.len()), (vec![Part::text("done")], 1));
+    assert_eq!(
+        (small.message, small.artifacts.len()),
+        (vec![Part::text("done")], 1)
+    );
 
     let large = ChildEnd::of(view(&"x".repeat(100)), 100);
-    assert_eq!((large.state, large.artifacts.len()), (TaskState::Completed, 0));
+    assert_eq!(
+        (large.state, large.artifacts.len()),
+        (TaskState::Completed, 0)
+    );
     let [message] = large.message.as_slice() else {
         panic!("{:?}", large.message);
     };
-    assert!(format!("{message:?}").contains("more than the 100"), "{message:?}");
+    assert!(
+        format!("{message:?}").contains("more than the 100"),
+        "{message:?}"
+    );
 }
