@@ -11,7 +11,7 @@ use crate::support::{Error, Host, Settings, eventually, message, places, task};
 const CARD: &str = "/.well-known/agent-card.json";
 
 /// The same worker as another component: a custom section says nothing, but changes the digest.
-fn new_version(plugin: &str) -> Vec<u8> {
+pub(crate) fn new_version(plugin: &str) -> Vec<u8> {
     let mut component = std::fs::read(places::plugin(plugin)).unwrap();
     let name = b"build-2";
     let length = u8::try_from(name.len()).unwrap();

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cli::taskyard;
+use crate::hot_loading::new_version;
 use crate::support::admin::Answer;
 use crate::support::{Event, Host, Settings, eventually, message, places, task};
 
@@ -281,6 +282,37 @@ async fn clients_cancel_and_wait_as_ever() {
     load(&host, "steps-b").await;
     order(&host, &id, "move", json!({"to": "1.1.0"})).await.ok();
     assert_eq!(task::state(&sent.await.unwrap()), "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_is_moved_and_goes_on_when_it_is_answered() {
+    let host = Host::with(&["approval"], Settings::default()).await;
+    let approval = host.agent("approval");
+    let asked = approval.send(message("Deploy")).await;
+    let id = task::id(&asked);
+    let waits = status(&host, id).await;
+    assert_eq!(
+        (&waits["phase"], &waits["state"]),
+        (&json!("suspended"), &json!("input-required"))
+    );
+    let component = new_version("approval");
+    let loaded = host.admin().try_load(component, &[]).await.ok();
+
+    // Both call themselves the same.
+    let version = json!({"to": loaded["version"]});
+    let refused = order(&host, id, "move", version).await;
+    assert_eq!((refused.status, refused.code()), (409, "ambiguous"));
+    let digits = &loaded["digest"].as_str().unwrap()[..12];
+    let moved = order(&host, id, "move", json!({"to": digits})).await.ok();
+    assert_eq!(
+        (&moved["phase"], &moved["digest"]),
+        (&json!("suspended"), &loaded["digest"])
+    );
+
+    let resumed = order(&host, id, "resume", json!({})).await;
+    assert_eq!((resumed.status, resumed.code()), (409, "not-parked"));
+    let done = approval.answer(id, "yes").await;
+    assert_eq!(task::state(&done), "COMPLETED");
 }
 
 #[tokio::test]

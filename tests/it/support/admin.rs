@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 
 use super::host::{ADMIN_TOKEN, Process};
@@ -54,10 +54,10 @@ impl Admin {
 
     /// Deploys a component that may be refused.
     pub(crate) async fn try_load(&self, component: Vec<u8>, query: &[(&str, String)]) -> Answer {
-        let request = self.request(Method::POST, "/v1/agents");
-        let request = request
-            .query(query)
-            .header("content-type", "application/wasm");
+        let url = format!("{}/v1/agents", self.process.admin_url());
+        let url = Url::parse_with_params(&url, query).unwrap();
+        let request = self.http.post(url).bearer_auth(ADMIN_TOKEN);
+        let request = request.header("content-type", "application/wasm");
         answer(request.body(component)).await
     }
 
