@@ -13,17 +13,21 @@ mod error;
 mod exchange;
 mod fields;
 mod handler;
+mod options;
 mod outgoing;
 mod response;
 mod room;
 mod server;
+mod upload;
 
 pub(super) use exchange::Shared;
 pub use fields::Fields;
 pub use handler::FutureResponse;
-pub use outgoing::{OutgoingBody, OutgoingRequest, RequestOptions};
+pub use options::RequestOptions;
+pub use outgoing::OutgoingRequest;
 pub use response::{IncomingBody, IncomingResponse, NoTrailers};
 pub use server::Never;
+pub use upload::OutgoingBody;
 
 use std::collections::HashMap;
 use std::sync::Arc;

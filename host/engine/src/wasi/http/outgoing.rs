@@ -1,25 +1,17 @@
-//! Requests as workers make them: method, address, headers, body.
+//! Requests as workers make them: method, address, headers.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use taskyard_outbound::Request;
 use taskyard_task::HttpHeader;
 use wasmtime::component::Resource;
-use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamResult};
-use wasmtime_wasi_io::async_trait;
-use wasmtime_wasi_io::bytes::Bytes;
 
 use super::exchange::Shared;
-use super::{Fields, error};
+use super::{Fields, OutgoingBody, RequestOptions};
 use crate::host::Ctx;
 use crate::replay::{Reading, Sending};
-use crate::wasi::bindings::wasi::http::types::{
-    ErrorCode, HostOutgoingBody, HostOutgoingRequest, HostRequestOptions, Method, Scheme,
-};
+use crate::wasi::bindings::wasi::http::types::{ErrorCode, HostOutgoingRequest, Method, Scheme};
 
-/// How much of a body may be written at once. Always the same, so that a replay writes in the same pieces.
-const ROOM_BYTES: usize = 64 << 10;
 /// Asks for a response that is read piece by piece. Not sent.
 const STREAM_HEADER: &str = "taskyard-stream";
 /// Set by the host if the worker did not.
@@ -36,26 +28,6 @@ pub struct OutgoingRequest {
     exchange: Shared,
     /// Whether the worker asked for the body, to write it.
     has_body: bool,
-}
-
-/// The body of a request.
-#[derive(Debug)]
-pub struct OutgoingBody {
-    exchange: Shared,
-    /// How long the headers say that it is.
-    announced: Option<u64>,
-    has_stream: bool,
-}
-
-/// Where a body is written.
-struct Writer(Shared);
-
-/// How long parts of an exchange may take, in nanoseconds.
-#[derive(Debug, Clone, Default)]
-pub struct RequestOptions {
-    connect: Option<u64>,
-    first_byte: Option<u64>,
-    between_bytes: Option<u64>,
 }
 
 impl OutgoingRequest {
@@ -136,38 +108,10 @@ impl OutgoingRequest {
     }
 }
 
-impl RequestOptions {
-    /// How long the other side may be silent. How long connecting takes is the operator's business.
-    fn silence(&self) -> Option<Duration> {
-        let longest = self.first_byte.max(self.between_bytes);
-        longest.map(Duration::from_nanos)
-    }
-}
-
 /// Whether a path and query can stand behind an authority.
 fn is_path(text: &str) -> bool {
     let begins = text.is_empty() || text.starts_with(['/', '?']);
     begins && (text.is_empty() || http::uri::PathAndQuery::from_str(text).is_ok())
-}
-
-#[async_trait]
-impl Pollable for Writer {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl OutputStream for Writer {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.lock().write(&bytes).map_err(error::broken)
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(ROOM_BYTES)
-    }
 }
 
 impl HostOutgoingRequest for Ctx {
@@ -199,11 +143,7 @@ impl HostOutgoingRequest for Ctx {
         if std::mem::replace(&mut request.has_body, true) {
             return Ok(Err(()));
         }
-        let body = OutgoingBody {
-            exchange: request.exchange.clone(),
-            announced,
-            has_stream: false,
-        };
+        let body = OutgoingBody::new(request.exchange.clone(), announced);
         Ok(Ok(self.table.push(body)?))
     }
 
@@ -300,119 +240,6 @@ fn set<T>(place: &mut T, value: T, is_valid: bool) -> Result<(), ()> {
     Ok(())
 }
 
-impl HostOutgoingBody for Ctx {
-    fn write(
-        &mut self,
-        body: Resource<OutgoingBody>,
-    ) -> wasmtime::Result<Result<Resource<DynOutputStream>, ()>> {
-        let outgoing = self.table.get_mut(&body)?;
-        if std::mem::replace(&mut outgoing.has_stream, true) {
-            return Ok(Err(()));
-        }
-        let stream: DynOutputStream = Box::new(Writer(outgoing.exchange.clone()));
-        Ok(Ok(self.table.push_child(stream, &body)?))
-    }
-
-    /// Class: effect, if the request waits for its body.
-    async fn finish(
-        &mut self,
-        body: Resource<OutgoingBody>,
-        trailers: Option<Resource<Fields>>,
-    ) -> wasmtime::Result<Result<(), ErrorCode>> {
-        let OutgoingBody {
-            exchange,
-            announced,
-            ..
-        } = self.table.delete(body)?;
-        if let Some(trailers) = trailers {
-            self.table.delete(trailers)?;
-            let problem = "trailers are not supported".to_owned();
-            return Ok(refuse(&exchange, ErrorCode::InternalError(Some(problem))));
-        }
-        let written = exchange.lock().written();
-        if announced.is_some_and(|announced| announced != written) {
-            let code = ErrorCode::HttpRequestBodySize(Some(written));
-            return Ok(refuse(&exchange, code));
-        }
-        exchange.lock().complete();
-        if let Some(gate) = self.gate_mut() {
-            exchange.send_if_complete(gate).await?;
-        }
-        Ok(Ok(()))
-    }
-
-    fn drop(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {
-        let body = self.table.delete(body)?;
-        // What is not finished is not what was meant.
-        body.exchange.lock().fail(ErrorCode::HttpProtocolError);
-        Ok(())
-    }
-}
-
-fn refuse(exchange: &Shared, code: ErrorCode) -> Result<(), ErrorCode> {
-    exchange.lock().fail(code.clone());
-    Err(code)
-}
-
-impl HostRequestOptions for Ctx {
-    fn new(&mut self) -> wasmtime::Result<Resource<RequestOptions>> {
-        Ok(self.table.push(RequestOptions::default())?)
-    }
-
-    fn connect_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-    ) -> wasmtime::Result<Option<u64>> {
-        Ok(self.table.get(&options)?.connect)
-    }
-
-    fn set_connect_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-        timeout: Option<u64>,
-    ) -> wasmtime::Result<Result<(), ()>> {
-        self.table.get_mut(&options)?.connect = timeout;
-        Ok(Ok(()))
-    }
-
-    fn first_byte_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-    ) -> wasmtime::Result<Option<u64>> {
-        Ok(self.table.get(&options)?.first_byte)
-    }
-
-    fn set_first_byte_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-        timeout: Option<u64>,
-    ) -> wasmtime::Result<Result<(), ()>> {
-        self.table.get_mut(&options)?.first_byte = timeout;
-        Ok(Ok(()))
-    }
-
-    fn between_bytes_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-    ) -> wasmtime::Result<Option<u64>> {
-        Ok(self.table.get(&options)?.between_bytes)
-    }
-
-    fn set_between_bytes_timeout(
-        &mut self,
-        options: Resource<RequestOptions>,
-        timeout: Option<u64>,
-    ) -> wasmtime::Result<Result<(), ()>> {
-        self.table.get_mut(&options)?.between_bytes = timeout;
-        Ok(Ok(()))
-    }
-
-    fn drop(&mut self, options: Resource<RequestOptions>) -> wasmtime::Result<()> {
-        self.table.delete(options)?;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -486,17 +313,6 @@ mod tests {
             .draft(None)
             .unwrap();
         assert_eq!(draft.reading, Reading::AsItComes);
-    }
-
-    #[test]
-    fn the_longer_silence_counts() {
-        let options = RequestOptions {
-            connect: Some(9),
-            first_byte: Some(5),
-            between_bytes: None,
-        };
-        assert_eq!(options.silence(), Some(Duration::from_nanos(5)));
-        assert_eq!(RequestOptions::default().silence(), None);
     }
 
     #[test]
