@@ -52,7 +52,7 @@ impl<T> Ticket<T> {
 
     /// Takes what came of it, and waits for that if need be.
     ///
-    /// Responses and ends of children can be taken again; answers and messages only once.
+    /// Ends of children can be taken again; answers, messages and responses only once.
     ///
     /// # Errors
     /// Those of the thing itself, such as [`OpError::Failed`] for a request without a response;

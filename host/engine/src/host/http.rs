@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskyard_outbound as outbound;
 use taskyard_task::Ticket;
-use taskyard_task::http::{HttpError, HttpHead, HttpHeader};
+use taskyard_task::http::{HttpHead, HttpHeader};
 
 use super::Ctx;
 use crate::bindings::taskyard::worker::http::{Delivery, Host, Request, Response};
@@ -53,20 +53,18 @@ async fn take(gate: &mut Gate, ticket: Ticket) -> Result<Response, CallError> {
     let Some(state) = gate.request(ticket) else {
         return Err(Refusal::invalid("the ticket names no request").into());
     };
-    let response = match (state.result(), state.head()) {
-        (Some(Ok(response)), _) => to_worker(&response.head, &response.body),
-        (None, Some(Ok(head))) => to_worker(head, &[]),
-        (Some(Err(error)), _) | (None, Some(Err(error))) => return Err(refusal(error).into()),
-        (None, None) => return Err(Refusal::invalid("the request was given up").into()),
-    };
-    Ok(response)
+    if let Some(result) = state.take_result() {
+        let response = result.map_err(Refusal::from)?;
+        return Ok(to_worker(&response.head, response.body));
+    }
+    match state.head() {
+        Some(Ok(head)) => Ok(to_worker(head, Vec::new())),
+        Some(Err(error)) => Err(Refusal::from(error.clone()).into()),
+        None => Err(Refusal::invalid("the response was taken before, or given up").into()),
+    }
 }
 
-fn refusal(error: &HttpError) -> Refusal {
-    error.clone().into()
-}
-
-fn to_worker(head: &HttpHead, body: &[u8]) -> Response {
+fn to_worker(head: &HttpHead, body: Vec<u8>) -> Response {
     let text = |header: &HttpHeader| {
         let value = String::from_utf8_lossy(&header.value).into_owned();
         (header.name.clone(), value)
@@ -74,7 +72,7 @@ fn to_worker(head: &HttpHead, body: &[u8]) -> Response {
     Response {
         status: head.status,
         headers: head.headers.iter().map(text).collect(),
-        body: body.to_vec(),
+        body,
     }
 }
 

@@ -15,7 +15,7 @@ use taskyard_task::{
 };
 
 use super::gate::{Gate, Opening};
-use super::requests::{Reading, Sending};
+use super::requests::{Reading, RequestState, Sending};
 use super::world::{Crash, Reply, Script, World};
 use super::{CallError, Stop};
 
@@ -185,7 +185,7 @@ impl Process {
                 let ticket = self.ticket(*number);
                 self.gate.response_begun(ticket).await?;
                 let state = self.gate.request(ticket);
-                format!("{:?}", state.map(|state| state.result().cloned()))
+                format!("{:?}", state.and_then(RequestState::take_result))
             }
             Call::Piece(number) => {
                 let ticket = self.ticket(*number);

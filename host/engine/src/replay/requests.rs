@@ -61,6 +61,8 @@ pub(crate) struct RequestState {
     end: Option<Result<(), HttpError>>,
     completed: Option<Completed>,
     given_up: bool,
+    /// Whether the worker has taken the whole response.
+    taken: bool,
 }
 
 impl RequestState {
@@ -73,7 +75,13 @@ impl RequestState {
 
     /// Whether nothing more can come.
     pub(crate) fn is_over(&self) -> bool {
-        self.given_up || self.result.is_some() || self.end.is_some()
+        self.given_up || self.taken || self.result.is_some() || self.end.is_some()
+    }
+
+    /// Whether it counts against the limit: something may come, or is kept for the worker.
+    pub(super) fn is_open(&self) -> bool {
+        let is_kept = self.result.is_some() || !self.pieces.is_empty();
+        !self.is_over() || (is_kept && !self.given_up)
     }
 
     /// Since when there is something to take.
@@ -81,9 +89,11 @@ impl RequestState {
         self.completed
     }
 
-    /// The whole response, once it is there.
-    pub(crate) fn result(&self) -> Option<&Result<HttpResponse, HttpError>> {
-        self.result.as_ref()
+    /// Takes the whole response, once it is there, and once.
+    pub(crate) fn take_result(&mut self) -> Option<Result<HttpResponse, HttpError>> {
+        let result = self.result.take()?;
+        self.taken = true;
+        Some(result)
     }
 
     /// How the response to a stream begins; the error, if it never began.
@@ -417,7 +427,7 @@ impl Gate {
         }
     }
 
-    fn admit_request(&self, sending: &Sending) -> Result<(), Refusal> {
+    fn admit_request(&mut self, sending: &Sending) -> Result<(), Refusal> {
         self.budget.admit_entry()?;
         let limits = self.budget.limits();
         let refuse = |limit: String| Err(Refusal::Limit(limit));

@@ -16,6 +16,8 @@ pub(super) const MAX_TICKETS: usize = 100_000;
 pub(super) struct Tickets {
     last: Ticket,
     things: BTreeMap<Ticket, Thing>,
+    /// Those of `things` that are requests and were open lately.
+    requests: Vec<Ticket>,
     /// Counts completions.
     completions: u64,
     /// The one ticket for messages, once it was asked for.
@@ -61,6 +63,9 @@ impl Tickets {
     /// Names a new thing.
     pub(super) fn add(&mut self, thing: Thing) -> Ticket {
         self.last = self.last.next();
+        if matches!(thing, Thing::Request(_)) {
+            self.requests.push(self.last);
+        }
         self.things.insert(self.last, thing);
         self.last
     }
@@ -110,10 +115,13 @@ impl Tickets {
         }
     }
 
-    /// How many requests are under way.
-    pub(super) fn open_requests(&self) -> usize {
-        let open = |thing: &&Thing| matches!(thing, Thing::Request(state) if !state.is_over());
-        self.things.values().filter(open).count()
+    /// How many requests are under way, or have a response that was not taken.
+    pub(super) fn open_requests(&mut self) -> usize {
+        let things = &self.things;
+        self.requests.retain(
+            |ticket| matches!(things.get(ticket), Some(Thing::Request(state)) if state.is_open()),
+        );
+        self.requests.len()
     }
 
     /// How many children have not ended.

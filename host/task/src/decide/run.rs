@@ -82,10 +82,15 @@ pub(super) fn suspend(
         draft.queue();
         return Ok(());
     }
-    if let Some(kind) = asking
-        && draft.header.state != kind.state()
-    {
-        draft.record(Event::StillAsking { kind });
+    match asking {
+        Some(kind) if draft.header.state != kind.state() => {
+            draft.record(Event::StillAsking { kind });
+        }
+        // The question was withdrawn.
+        None if draft.header.state.is_interrupted() => {
+            draft.record(Event::Working);
+        }
+        _ => {}
     }
     draft.header.phase = Phase::Suspended { until };
     Ok(())

@@ -232,7 +232,7 @@ fn the_rules() {
         (false, "start ask message", "received working -> Working Running".to_owned()),
         (false, "start ask message say await", "still-asking -> InputRequired Suspended { until: None }".to_owned()),
         (false, "start ask await message", "received working -> Working Queued".to_owned()),
-        (false, "start ask rest-unaware", " -> InputRequired Suspended { until: None }".to_owned()),
+        (false, "start ask rest-unaware", "working -> Working Suspended { until: None }".to_owned()),
         (false, "start ask message rest-unaware", " -> Working Queued".to_owned()),
         (false, "start ask await say", "refused: StaleRun".to_owned()),
         (false, "start ask await message start", "started -> Working Running".to_owned()),

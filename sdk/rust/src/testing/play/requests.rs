@@ -166,11 +166,17 @@ impl Attempt {
 
     pub(super) fn fetch_take(&mut self, ticket: TicketId) -> Result<Response, OpError> {
         self.check_request(ticket, |_| true)?;
-        self.wait_for_request(ticket, |sent| match (&sent.head, &sent.end) {
-            (Some(head), _) => Some(Ok(head.clone())),
-            (None, Some(Ok(Some(response)))) => Some(Ok(response.clone())),
-            (None, Some(Err(error))) => Some(Err(error.clone())),
-            (None, _) => sent.given_up.then(|| invalid("the request was given up")),
+        self.wait_for_request(ticket, |sent| {
+            let whole = sent.head.is_none() && sent.end.is_some();
+            if whole && std::mem::replace(&mut sent.taken, true) {
+                return Some(invalid("the response was taken before"));
+            }
+            match (&sent.head, &sent.end) {
+                (Some(head), _) => Some(Ok(head.clone())),
+                (None, Some(Ok(Some(response)))) => Some(Ok(response.clone())),
+                (None, Some(Err(error))) => Some(Err(error.clone())),
+                (None, _) => sent.given_up.then(|| invalid("the request was given up")),
+            }
         })
     }
 

@@ -68,6 +68,8 @@ pub(super) struct Sent {
     /// How it ended: the whole response, or a stream without its content.
     pub(super) end: Option<Result<Option<Response>, OpError>>,
     pub(super) given_up: bool,
+    /// Whether the worker took the whole response, which it can do once.
+    pub(super) taken: bool,
     pub(super) completed: Option<Completed>,
 }
 
@@ -188,6 +190,7 @@ impl Sent {
             pieces: VecDeque::new(),
             end: None,
             given_up: false,
+            taken: false,
             completed: None,
         }
     }
