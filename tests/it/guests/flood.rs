@@ -62,7 +62,9 @@ async fn a_flood_of_diagnostics_is_cut() {
 async fn a_line_that_is_full_is_refused_and_empties_again() {
     let settings = Settings::default()
         .set("limits.max_runs", 1)
-        .set("limits.max_queued", 3);
+        .set("limits.max_queued", 3)
+        // The worker keeps its place while it sleeps.
+        .set("engine.hold_ms", 60_000);
     let host = start(settings).await;
     let misbehaving = host.agent("misbehaving");
     let mut accepted = Vec::new();
