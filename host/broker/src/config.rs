@@ -40,7 +40,7 @@ pub struct QueueLimits {
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
-            // Waiting runs cost memory, not time: far more than there are cores.
+            // Runs that wait for responses cost memory, not time: far more than there are cores.
             max_runs: 256,
             max_runs_per_agent: 256,
             max_runs_per_tenant: 256,

@@ -11,7 +11,7 @@ pub struct RunLimits {
     pub memory_bytes: u64,
     /// Time that a run may compute, in milliseconds; waiting does not count.
     pub cpu_ms: u64,
-    /// Time that a run may take, waiting for timers included, in milliseconds.
+    /// Time that a run may take, in milliseconds. A wait that ends the run does not count.
     pub wall_ms: u64,
     /// Entries of the task's log that its worker may write.
     pub log_entries: u64,
@@ -21,7 +21,8 @@ pub struct RunLimits {
     pub log_line_bytes: u64,
     /// Bytes of all artifacts of the task together.
     pub artifact_bytes: u64,
-    /// Bytes of one message, of one chunk of an artifact, and of one artifact that is put whole.
+    /// Bytes of one message, of one chunk of an artifact, of one artifact that is put whole, of the body of
+    /// one request, and of what one child leaves.
     pub message_bytes: u64,
     /// Requests of the task that may be under way at once.
     pub requests: u64,
