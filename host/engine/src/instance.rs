@@ -175,7 +175,10 @@ async fn call(
         if !goes_on && let Err(stop) = gate.close_children().await {
             return Ended::Stopped(stop);
         }
-        gate.linger().await;
+        // A run that is tried again sends what was not answered again.
+        if returned.is_ok() || !goes_on {
+            gate.linger().await;
+        }
     }
     Ended::Returned(returned)
 }

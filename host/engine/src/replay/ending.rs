@@ -30,6 +30,9 @@ impl Gate {
             return;
         }
         self.launch();
+        while let Some((ticket, _)) = self.take_lost() {
+            self.break_off(ticket);
+        }
         let log = std::sync::Arc::clone(&self.log);
         let land = async {
             while self.flights.any()
@@ -61,7 +64,7 @@ impl Gate {
         }
         Ok(Continuation {
             state,
-            inbox: self.journal.outside.in_line(),
+            inbox: self.journal.outside.untaken(),
             read: self.journal.outside.read(),
             artifacts: self.artifacts.carry_over(),
             artifact_bytes: self.budget.artifact_bytes(),

@@ -203,7 +203,11 @@ impl Gate {
             if seq >= until {
                 break;
             }
-            outside.push(seq, entry);
+            // Tickets are counted again: ends of children would be taken for those of others.
+            match entry.event {
+                Event::Received { .. } => outside.push(seq, entry),
+                _ => outside.skip_to(seq),
+            }
         }
         outside.extend(later);
         // What came behind is read by the journal, or while live.

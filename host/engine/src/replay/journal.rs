@@ -128,6 +128,18 @@ impl Journal {
 
     fn walk(&mut self, seq: Seq, entry: Entry) {
         let counts = header::counts(&self.extent.rewound, seq);
+        if let Event::ChildStarted {
+            ticket,
+            begun: Ok(_),
+            ..
+        } = &entry.event
+        {
+            // Tickets are counted again behind what was taken back.
+            match counts {
+                true => self.forgotten.remove(ticket),
+                false => self.forgotten.insert(*ticket),
+            };
+        }
         match entry.event {
             Event::Submitted(submission) => {
                 self.submitted = Some((entry.at, submission));
@@ -137,10 +149,10 @@ impl Journal {
             Event::ContinuedAsNew(continuation) if seq == self.extent.from => {
                 self.continued = Some((seq, entry.at, continuation));
             }
-            Event::ChildStarted { ticket, .. } if !counts => {
-                self.forgotten.insert(ticket);
+            Event::ChildEnded { ticket, .. } if !counts && self.forgotten.contains(&ticket) => {
+                // Nor is it to be read again while live.
+                self.outside.skip_to(seq);
             }
-            Event::ChildEnded { ticket, .. } if !counts && self.forgotten.contains(&ticket) => {}
             ref event if event.is_from_outside() => self.outside.push(seq, entry),
             event if event.is_journaled() && counts => {
                 self.next = Some(Logged {

@@ -30,6 +30,8 @@ pub(super) struct News {
     pub(super) what: What,
     /// Whether the worker knows.
     pub(super) noticed: bool,
+    /// The question that the message used up; one that was withdrawn gets nothing from it.
+    used_up: Option<Ticket>,
 }
 
 /// What came.
@@ -51,7 +53,7 @@ struct Question {
     withdrawn: Option<Seq>,
     /// Whether a message that was read answers it.
     answered: bool,
-    /// Whether the worker knows that answer.
+    /// Whether the worker knows what became of it.
     settled: bool,
 }
 
@@ -59,8 +61,13 @@ impl Outside {
     /// An entry from outside is read. Others are none of its business.
     pub(super) fn push(&mut self, seq: Seq, entry: Entry) {
         self.read = self.read.max(seq);
+        let mut used_up = None;
         let what = match entry.event {
-            Event::Received { message } => self.message(seq, message),
+            Event::Received { message } => {
+                let (used, answers) = question_for(&mut self.questions, seq);
+                used_up = used;
+                self.message(answers, message)
+            }
             Event::ChildEnded { ticket, .. } => What::ChildEnded(ticket),
             Event::CancelRequested => What::Cancel,
             _ => return,
@@ -70,17 +77,18 @@ impl Outside {
             at: entry.at,
             what,
             noticed: false,
+            used_up,
         });
     }
 
-    fn message(&mut self, seq: Seq, message: Message) -> What {
+    fn message(&mut self, answers: Option<Ticket>, message: Message) -> What {
         let size = message.size();
         let keep = self.kept_bytes.saturating_add(size) <= KEPT_BYTES;
         if keep {
             self.kept_bytes += size;
         }
         What::Message {
-            answers: question_for(&mut self.questions, seq),
+            answers,
             message: keep.then(|| Box::new(message)),
         }
     }
@@ -115,7 +123,7 @@ impl Outside {
         }
         for news in self.news.iter_mut().filter(|news| !news.noticed) {
             if let What::Message { answers, .. } = &mut news.what {
-                *answers = question_for(questions, news.seq);
+                (news.used_up, *answers) = question_for(questions, news.seq);
             }
         }
     }
@@ -148,21 +156,21 @@ impl Outside {
     pub(super) fn notice(&mut self, seq: Seq) -> Option<What> {
         let news = self.news.iter_mut().find(|news| news.seq == seq)?;
         news.noticed = true;
-        if let What::Message {
-            answers: Some(ticket),
-            ..
-        } = news.what
-        {
-            let mut questions = self.questions.iter_mut();
-            if let Some(question) = questions.find(|question| question.ticket == ticket) {
-                question.settled = true;
-            }
-        }
+        let used_up = news.used_up;
         let what = news.what.clone_without_message();
         if !matches!(news.what, What::Message { .. }) {
             self.news.retain(|news| news.seq != seq);
         }
+        self.settle(used_up);
         Some(what)
+    }
+
+    /// The worker knows what became of a question: no other message is for it.
+    fn settle(&mut self, used_up: Option<Ticket>) {
+        let questions = self.questions.iter_mut();
+        for question in questions.filter(|question| Some(question.ticket) == used_up) {
+            question.settled = true;
+        }
     }
 
     /// Whether a message that the worker knows of is in line.
@@ -180,16 +188,25 @@ impl Outside {
             .map(|news| news.seq)
     }
 
-    /// The messages in line.
-    pub(super) fn in_line(&self) -> Vec<Seq> {
-        let in_line = self.news.iter().filter(|news| news.is_follow_up());
-        in_line.map(|news| news.seq).collect()
+    /// The messages that the worker did not take, answers among them.
+    pub(super) fn untaken(&self) -> Vec<Seq> {
+        let is_message = |news: &&News| matches!(news.what, What::Message { .. });
+        let untaken = self.news.iter().filter(is_message);
+        untaken.map(|news| news.seq).collect()
+    }
+
+    /// Whether a message that was read answers the question.
+    pub(super) fn is_answered(&self, question: Ticket) -> bool {
+        let mut questions = self.questions.iter();
+        questions.any(|asked| asked.ticket == question && asked.answered)
     }
 
     /// Takes the message of that entry; the inner nothing if it is not kept in memory.
     pub(super) fn take(&mut self, seq: Seq) -> Option<Option<Message>> {
         let index = self.news.iter().position(|news| news.seq == seq)?;
-        match self.news.remove(index)?.what {
+        let news = self.news.remove(index)?;
+        self.settle(news.used_up);
+        match news.what {
             What::Message { message, .. } => {
                 let size = message.as_ref().map_or(0, |message| message.size());
                 self.kept_bytes -= size;
@@ -200,16 +217,19 @@ impl Outside {
     }
 }
 
-/// The oldest question that was open when entry `seq` came; it is not open any more.
-fn question_for(questions: &mut [Question], seq: Seq) -> Option<Ticket> {
+/// The oldest question that was open when entry `seq` came, which is used up, and again if it gets the answer.
+fn question_for(questions: &mut [Question], seq: Seq) -> (Option<Ticket>, Option<Ticket>) {
     let was_open = |question: &&mut Question| {
         let withdrawn = question.withdrawn.is_some_and(|at| at < seq);
         question.asked < seq && !question.answered && !withdrawn
     };
-    let question = questions.iter_mut().find(was_open)?;
+    let Some(question) = questions.iter_mut().find(was_open) else {
+        return (None, None);
+    };
     question.answered = true;
     // Nobody waits for the answer to a question that was withdrawn meanwhile.
-    question.withdrawn.is_none().then_some(question.ticket)
+    let answers = question.withdrawn.is_none().then_some(question.ticket);
+    (Some(question.ticket), answers)
 }
 
 impl News {

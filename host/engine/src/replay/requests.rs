@@ -544,7 +544,7 @@ impl Gate {
     fn request_of_entry(&mut self, ticket: Ticket) -> Result<&mut RequestState, Stop> {
         match self.tickets.get_mut(ticket) {
             Some(Thing::Request(state)) => Ok(state),
-            _ => Err(Stop::Unavailable(format!(
+            _ => Err(Stop::Incompatible(format!(
                 "the log has a response to {ticket}, which is no request"
             ))),
         }

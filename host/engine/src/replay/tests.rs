@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use taskyard_outbound::Request;
 use taskyard_task::{
-    ArtifactSpec, Event, InputKind, Message, Observation, Part, RunLimits, Seq, StateCall,
-    StateScope,
+    ArtifactSpec, ChildCall, ChildEnd, ChildTarget, Event, InputKind, Message, Observation, Part,
+    RunLimits, Seq, StateCall, StateScope,
 };
 
 use super::gate::{Gate, Opening};
@@ -555,4 +555,57 @@ fn what_the_host_remembers_of_artifacts_is_bounded() {
             .put(spec("0".to_owned(), 1), vec![Part::text("x")])
             .is_ok()
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_took_is_carried_over() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.ask(InputKind::Input, vec![Part::text("?")])
+        .await
+        .unwrap();
+    let answer = script.receive("answer");
+    // It is read, but it is no message in line.
+    assert_eq!(next(&mut gate).await, None);
+    let continuation = gate.continuation(Vec::new()).unwrap();
+    assert_eq!(continuation.inbox, [answer]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_child_that_was_taken_back_is_not_that_of_the_next() {
+    let script = Script(World::new(world::Script {
+        children: Box::new(|_| (10, ChildEnd::failed("no"))),
+        ..world::Script::default()
+    }));
+    let call = || ChildCall {
+        target: ChildTarget::Agent("child".parse().unwrap()),
+        message: vec![Part::text("do")],
+        metadata: None,
+        detached: false,
+    };
+    let started_at = script.header().last;
+    let mut gate = script.first_run().await;
+    let child = gate.start_child(call(), &[]).await.unwrap();
+    script.live(gate.take_child(child)).await.unwrap();
+    drop(gate);
+    script.stand_still();
+    script.send_back(started_at);
+    for _ in 0..2 {
+        let mut gate = script.run_again().await;
+        let child = gate.start_child(call(), &[]).await.unwrap();
+        script.live(gate.take_child(child)).await.unwrap();
+        gate.end().unwrap();
+    }
+    let ends = script.log().into_iter();
+    let ends = ends.filter(|(_, entry)| matches!(entry.event, Event::ChildEnded { .. }));
+    let ends: Vec<Seq> = ends.map(|(seq, _)| seq).collect();
+    let noticed = script
+        .journaled()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Noticed { seq } => Some(seq),
+            _ => None,
+        });
+    assert_eq!(noticed.collect::<Vec<_>>(), ends);
+    assert_eq!(ends.len(), 2);
 }

@@ -158,23 +158,24 @@ impl Gate {
             return Ok(arrived(ticket, arrival));
         }
         let began = self.clock.instant();
-        let (patience, span) = (
-            self.patience(wants),
-            wants.due_ns.map(|due| self.real_span(due)),
-        );
+        let span = wants.due_ns.map(|due| self.real_span(due));
         loop {
+            self.read_outside().await?;
             let waited = self.clock.instant().duration_since(began);
             let left = span.map(|span| span.saturating_sub(waited));
-            self.read_outside().await?;
             if let Some(event) = self.already_there(wants, left) {
                 return Ok(event);
             }
-            let patience = patience.saturating_sub(waited);
+            // Asked for again each time: a cancel may have come.
+            let patience = self.patience(wants).saturating_sub(waited);
             match self.happens(wants.due_ns.zip(left), patience).await {
                 Happened::Arrived(ticket, arrival) => return Ok(arrived(ticket, arrival)),
                 Happened::Due(until_ns) => return Ok(Event::Slept { until_ns }),
                 Happened::Grew => {}
-                Happened::Nothing => return Err(self.give_up(wants, left).await?),
+                Happened::Nothing => {
+                    let left = left.map(|left| left.saturating_sub(patience));
+                    return Err(self.give_up(wants, left).await?);
+                }
             }
         }
     }
@@ -250,12 +251,7 @@ impl Gate {
     fn asking(&self) -> Option<InputKind> {
         self.questions
             .iter()
-            .find(|(ticket, _)| {
-                matches!(
-                    self.tickets.get(*ticket),
-                    Some(Thing::Question { answer: None, .. })
-                )
-            })
+            .find(|(ticket, _)| !self.journal.outside.is_answered(*ticket))
             .map(|(_, kind)| *kind)
     }
 
@@ -289,7 +285,7 @@ impl Gate {
     fn apply_notice(&mut self, seq: Seq) -> Result<(), Stop> {
         let Some(what) = self.journal.outside.notice(seq) else {
             let problem = format!("the log speaks of entry {seq}, which did not come from outside");
-            return Err(Stop::Unavailable(problem));
+            return Err(Stop::Incompatible(problem));
         };
         let completed = self.tickets.complete(self.time.now_ns());
         let answered = Answer { seq, completed };

@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt};
 use taskyard_broker::Error;
 use taskyard_clock::Clock;
 use taskyard_outbound::Request;
-use taskyard_task::decide::{NewTask, RetryPolicy, Rules, submit};
+use taskyard_task::decide::{Breakdown, NewTask, RetryPolicy, Rules, submit};
 use taskyard_task::entry::REPLAY_CONTRACT;
 use taskyard_task::http::{HttpError, HttpHead, HttpHeader, HttpResponse};
 use taskyard_task::{
@@ -314,6 +314,23 @@ impl World {
         };
         // A crash may have come first.
         let _ = self.apply(settle);
+    }
+
+    /// The task stands still.
+    pub(crate) fn stand_still(&self) {
+        let position = self.header().last;
+        self.settle(taskyard_task::decide::Outcome::Parked(Breakdown {
+            code: "test".to_owned(),
+            reason: "the test says so".to_owned(),
+            position,
+            backtrace: None,
+        }));
+    }
+
+    /// An operator sends the task back.
+    pub(crate) fn send_back(&self, to: Seq) {
+        self.apply(Input::Rewind { to })
+            .expect("the task is parked");
     }
 
     /// Resolves when the process died.

@@ -14,7 +14,7 @@ use crate::admin_client::AdminClient;
 /// All rules of an agent.
 #[derive(Debug, Default, Args)]
 pub(super) struct RulesArgs {
-    /// Allow its requests to HOST: [SCHEME://]NAME-OR-ADDRESS[:PORT], `*.example.com`, or `*` for all public
+    /// Allow its requests to HOST: `[SCHEME://]NAME-OR-ADDRESS[:PORT]`, `*.example.com`, or `*` for all public
     /// hosts; may be repeated [default: those of the deployment before]
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<HostPattern>,
@@ -74,7 +74,7 @@ fn rule_for<'a>(policy: &'a mut EgressPolicy, host: &HostPattern) -> &'a mut Egr
 pub(super) struct AllowArgs {
     /// The agent
     name: AgentName,
-    /// Whom its workers may ask: [SCHEME://]NAME-OR-ADDRESS[:PORT], `*.example.com`, or `*` for all public
+    /// Whom its workers may ask: `[SCHEME://]NAME-OR-ADDRESS[:PORT]`, `*.example.com`, or `*` for all public
     /// hosts
     host: HostPattern,
     /// Add a header to these requests, such as 'Authorization: Bearer {openai}' with the secret that the

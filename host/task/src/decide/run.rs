@@ -9,6 +9,8 @@ use super::{Breakdown, Outcome, Refusal, Rules, children, deadline_exceeded};
 
 /// How often a worker may break at one place before an operator must look at it.
 const MOST_BREAKS: u32 = 3;
+/// What a run that does nothing leaves: that it started, and that it is tried again.
+const ENTRIES_OF_A_RUN: u64 = 2;
 /// The most children that a header can name; what the worker's own limit stays below.
 const MAX_OPEN_CHILDREN: usize = 1_024;
 
@@ -78,7 +80,8 @@ pub(super) fn suspend(
     expect_current(draft, attempt)?;
     let missed_something = draft.header.last_outside > seen;
     let is_due = until.is_some_and(|until| until <= draft.now());
-    if missed_something || is_due {
+    // Whoever is to cancel has a grace time, and does not wait for anything else.
+    if missed_something || is_due || draft.header.cancel_requested {
         draft.queue();
         return Ok(());
     }
@@ -132,6 +135,17 @@ pub(super) fn settle(
         } => retry(draft, rules, code, reason, after_ms, jitter),
         Outcome::Broke(at) => broke(draft, rules, at, jitter),
         Outcome::Parked(at) => draft.park(at),
+        Outcome::ContinuedAsNew(_) if does_nothing(draft) => {
+            let reason = "the worker continued as new without having done anything";
+            retry(
+                draft,
+                rules,
+                "no-progress".to_owned(),
+                reason.to_owned(),
+                None,
+                jitter,
+            );
+        }
         Outcome::ContinuedAsNew(continuation) => continue_as_new(draft, continuation),
         Outcome::Canceled => draft.end(Event::Canceled),
     }
@@ -156,6 +170,14 @@ fn broke(draft: &mut Draft, rules: &Rules, at: Breakdown, jitter: u32) {
         code: at.code,
         times,
     });
+}
+
+/// Whether nothing but runs was added since the task continued as new; else it could go on so for ever.
+fn does_nothing(draft: &Draft) -> bool {
+    let header = &draft.header;
+    let added = header.last.0.saturating_sub(header.replay_from.0);
+    let runs = u64::from(header.failures) + 1;
+    header.replay_from > Seq::ZERO && added < runs * ENTRIES_OF_A_RUN
 }
 
 fn continue_as_new(draft: &mut Draft, continuation: Box<Continuation>) {

@@ -252,6 +252,8 @@ fn the_rules() {
         // Going on with an empty log.
         (true, "start renew", "continued-as-new -> Working Queued".to_owned()),
         (true, "start ask renew", "working continued-as-new -> Working Queued".to_owned()),
+        (true, "start say renew start renew", format!("retried -> Working {}", until(100))),
+        (true, "start say renew start say renew", "continued-as-new -> Working Queued".to_owned()),
         // Breaking, and standing still.
         (true, "start break", format!("retried -> Working {}", until(100))),
         (true, "start break start break", "refused: StaleRun".to_owned()),
@@ -295,6 +297,7 @@ fn the_rules() {
         (true, "start cancel observe", "observed -> Working Running".to_owned()),
         (true, "start cancel park", "canceled -> Canceled Ended".to_owned()),
         (true, "start cancel break", "canceled -> Canceled Ended".to_owned()),
+        (true, "start cancel rest", " -> Working Queued".to_owned()),
         (true, "start cancel rest-unaware", " -> Working Queued".to_owned()),
         (true, "start cancel start", "started -> Working Running".to_owned()),
         (true, "start ask await cancel", "cancel-requested -> InputRequired Queued".to_owned()),
