@@ -235,8 +235,9 @@ impl Run {
             seen,
             asking,
         };
-        self.broker
-            .change_now(&self.slot, place, input, |_| Ok(()))?;
+        let suspended = self.broker.change_now(&self.slot, place, input, |_| Ok(()));
+        let (_, durable) = suspended?;
+        self.remember(durable);
         Ok(())
     }
 

@@ -361,6 +361,8 @@ async fn a_waiting_task_fails_at_its_deadline() {
     let run = yard.broker.lease().await.unwrap();
     run.record(ask()).await.unwrap();
     run.suspend(None, Seq::ZERO, None).await.unwrap();
+    // The timer is on the disk before its moment comes.
+    run.durable().await.unwrap();
     drop(run);
     let mut watch = yard.broker.watch_sent(&sent).await.unwrap();
     yard.clock.advance(Duration::from_secs(31 * 24 * 3_600));
