@@ -46,6 +46,11 @@ pub(crate) fn content_type_is(headers: &HeaderMap, check: impl FnOnce(&str) -> b
     check(&essence.trim().to_ascii_lowercase())
 }
 
+/// Whether a content type is JSON of any kind: `application/json`, `application/a2a+json` (A2A 11.1).
+pub(crate) fn is_json(content_type: &str) -> bool {
+    content_type == "application/json" || content_type.ends_with("+json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,12 @@
 //! What an operator can set about the public door.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
-use taskyard_task::Tenant;
+use taskyard_task::{AgentName, Tenant};
 
+use crate::extension::Extension;
 use crate::token::Token;
 
 /// How the public door behaves.
@@ -24,6 +26,14 @@ pub struct Config {
     /// The protocol version of requests that name none. The protocol says 0.3, which this host does
     /// not speak; set `"1.0"` behind a gateway that swallows the header `A2A-Version`.
     pub assume_version_when_absent: Option<String>,
+    /// Whether answers can be streamed. If not, cards say so and the two operations are refused.
+    pub streaming: bool,
+    /// Whether webhooks can be registered. If not, cards say so and the four operations are refused.
+    pub push_notifications: bool,
+    /// Whether clients of the protocol's version 0.3 are served as well.
+    pub protocol_0_3: bool,
+    /// The extensions that clients of an agent must use, by the agent's name.
+    pub required_extensions: BTreeMap<AgentName, Vec<Extension>>,
     /// Who may call. Empty: anybody, for any tenant.
     pub clients: Vec<ClientCredential>,
 }
@@ -38,8 +48,22 @@ impl Default for Config {
             keep_alive_seconds: KEEP_ALIVE,
             close_stream_on_input_required: true,
             assume_version_when_absent: None,
+            streaming: true,
+            push_notifications: true,
+            protocol_0_3: true,
+            required_extensions: BTreeMap::new(),
             clients: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// The extensions that clients of `agent` must use.
+    pub(crate) fn required_extensions_of(&self, agent: &AgentName) -> &[Extension] {
+        self.required_extensions
+            .get(agent)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }
 

@@ -6,18 +6,23 @@
 
 pub mod admin;
 mod body;
+mod call;
 mod card;
 mod config;
 mod detached;
 mod error;
+mod extension;
+mod follow;
 mod gate;
 mod health;
 mod lenient;
 mod metric;
 mod operation;
+mod parameters;
 mod plain;
 mod rpc;
 mod sse;
+mod target;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -34,6 +39,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use admin::{Admin, admin_router};
 pub use config::{ClientCredential, Config};
+pub use extension::Extension;
+pub use gate::Scope;
 pub use token::{InvalidToken, Token};
 
 use gate::Gate;

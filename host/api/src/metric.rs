@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
-/// A call was answered; `code` is the JSON-RPC error code, 0 for a result or a stream.
-pub(crate) fn answered(method: &'static str, code: i32, took: Duration) {
-    let labels = [("method", method.to_owned()), ("code", code.to_string())];
+/// A call over `binding` was answered; `code` is the JSON-RPC error code, 0 for a result or a stream.
+pub(crate) fn answered(binding: &'static str, method: &'static str, code: i32, took: Duration) {
+    let labels = [
+        ("binding", binding.to_owned()),
+        ("method", method.to_owned()),
+        ("code", code.to_string()),
+    ];
     counter!("taskyard_requests_total", &labels).increment(1);
-    histogram!("taskyard_request_seconds", "method" => method).record(took);
+    histogram!("taskyard_request_seconds", "binding" => binding, "method" => method).record(took);
 }
 
 /// Counts a stream as open for as long as it exists, however it ends.

@@ -215,6 +215,8 @@ impl Run {
             epoch: self.header.epoch,
             deadline: self.broker.new_deadline(),
             announced: true,
+            priority: self.header.priority,
+            not_before: None,
             push: None,
             remember: None,
         }

@@ -42,7 +42,7 @@ pub use probe::{Difference, Fit, Probe, Prober, Trial};
 pub use push::{PushRequest, WebhookPolicy};
 pub use remotes::RemoteWork;
 pub use run::Run;
-pub use send::{IdempotencyKey, SendRequest, Sent};
+pub use send::{IdempotencyKey, SendRequest, Sent, Wishes};
 pub use stats::{Stats, TenantStats};
 pub use taskyard_storage::Lane;
 pub use watch::Watch;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use taskyard_task::{AgentName, Input, PushConfig, TaskId};
+use taskyard_task::{AgentName, Input, PushConfig, TaskId, TaskState, WireVersion};
 
 use crate::broker::Broker;
 use crate::error::Error;
@@ -25,6 +25,10 @@ pub struct PushRequest {
     pub scheme: Option<String>,
     /// What follows the scheme.
     pub credentials: Option<String>,
+    /// The states that notify; everything that clients can see if absent.
+    pub on: Option<Vec<TaskState>>,
+    /// The version of the protocol to write the notifications in.
+    pub version: WireVersion,
 }
 
 impl std::fmt::Debug for PushRequest {
@@ -163,6 +167,8 @@ impl Broker {
             scheme: request.scheme,
             credentials: request.credentials,
             created_at: sources.clock.now(),
+            on: request.on,
+            version: request.version,
         }
     }
 }

@@ -7,8 +7,8 @@ use taskyard_task::commit::Remembered;
 use taskyard_task::decide::{NewTask, submit};
 use taskyard_task::entry::REPLAY_CONTRACT;
 use taskyard_task::{
-    Agent, AgentName, Decision, Digest, Input, Message, Partition, Seq, Submission, TaskId, Tenant,
-    Timestamp,
+    Agent, AgentName, Decision, Digest, Input, Message, Partition, Priority, Seq, Submission,
+    TaskId, Tenant, Timestamp,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -45,6 +45,26 @@ pub struct SendRequest {
     pub announce: bool,
     /// Makes sending again safe.
     pub idempotency: Option<IdempotencyKey>,
+    /// When a new task is to run. Says nothing about one that exists.
+    pub wishes: Wishes,
+}
+
+/// When a client wants a new task to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Its place before other tasks of the same tenant and agent.
+    pub priority: Priority,
+    /// When it fails if it has not ended; never later than the host's own limit.
+    pub deadline: Option<Timestamp>,
+    /// When it may run at the earliest.
+    pub not_before: Option<Timestamp>,
+}
+
+impl SendRequest {
+    /// Whether a new task is shown at once. One that waits for a moment has nothing to hide until then.
+    fn announces(&self) -> bool {
+        self.announce || self.wishes.not_before.is_some()
+    }
 }
 
 /// A key under which a request takes effect once.
@@ -151,7 +171,7 @@ impl Broker {
         self.check_room(&caller.tenant)?;
         let partition = remember.map(|(key, _)| partition_of(key));
         let id = self.shared.sources.ids.task_id(partition);
-        let announced = request.announce;
+        let announced = request.announces();
         let size = request.message.size() + agent.config.len();
         let new = self.prepare(caller, &agent, id, request, remember);
         let place = self.shared.storage.reserve(size).await?;
@@ -176,6 +196,8 @@ impl Broker {
         remember: Option<(Digest, Digest)>,
     ) -> NewTask {
         let sources = &self.shared.sources;
+        let host_deadline = self.new_deadline();
+        let announced = request.announces();
         let context_id = request.context_id.unwrap_or_else(|| sources.ids.unique());
         NewTask {
             id,
@@ -196,8 +218,13 @@ impl Broker {
             },
             // On one host, partitions have had one owner for ever.
             epoch: 1,
-            deadline: self.new_deadline(),
-            announced: request.announce,
+            deadline: request
+                .wishes
+                .deadline
+                .map_or(host_deadline, |deadline| deadline.min(host_deadline)),
+            priority: request.wishes.priority,
+            not_before: request.wishes.not_before,
+            announced,
             push: request.push.map(|push| self.push_config_of(push)),
             remember,
         }

@@ -148,6 +148,7 @@ fn request(text: &str) -> SendRequest {
         accepted_output_modes: Vec::new(),
         metadata: None,
         push: None,
+        wishes: crate::Wishes::default(),
         announce: false,
         idempotency: None,
     }

@@ -159,6 +159,8 @@ fn payload(seq: u64) -> a2a::StreamResponse {
 
 fn push_config(url: &str) -> PushConfig {
     PushConfig {
+        on: None,
+        version: taskyard_task::WireVersion::V1,
         id: "my hook".to_owned(),
         url: url.to_owned(),
         token: Some("t0ken".to_owned()),

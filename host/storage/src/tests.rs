@@ -57,6 +57,8 @@ fn new_task(number: u8) -> Commit {
         epoch: 1,
         deadline: Timestamp(u64::MAX),
         announced: true,
+        priority: taskyard_task::Priority::default(),
+        not_before: None,
         push: None,
         remember: None,
     };

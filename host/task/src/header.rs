@@ -99,7 +99,59 @@ pub struct Header {
     pub children: Vec<ChildLink>,
     /// How the worker broke last, if it did nothing new since.
     pub broken: Option<Broken>,
+    /// Its place before other tasks of the same tenant and agent: larger ones go first.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Which states a configuration wants to hear of. One that is not here hears of everything.
+    #[serde(default)]
+    pub filters: Vec<(String, Vec<TaskState>)>,
+    /// Whether the worker may have written state that only this task sees; it goes when the task ends.
+    #[serde(default = "unknown_state")]
+    pub has_state: bool,
 }
+
+/// Headers of earlier versions do not say.
+fn unknown_state() -> bool {
+    true
+}
+
+/// How urgent a task is, from -9 to 9; 0 unless the client says so.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "i8", into = "i8")]
+pub struct Priority(i8);
+
+impl Priority {
+    /// The most and, negated, the least urgent.
+    pub const MAX: i8 = 9;
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> i8 {
+        self.0
+    }
+}
+
+impl TryFrom<i8> for Priority {
+    type Error = InvalidPriority;
+
+    fn try_from(number: i8) -> Result<Self, InvalidPriority> {
+        let valid = (-Self::MAX..=Self::MAX).contains(&number);
+        valid.then_some(Self(number)).ok_or(InvalidPriority)
+    }
+}
+
+impl From<Priority> for i8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
+/// A number that is no priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a priority is an integer from -9 to 9")]
+pub struct InvalidPriority;
 
 /// A worker that breaks at the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +184,14 @@ impl Header {
     #[must_use]
     pub fn counts(&self, seq: Seq) -> bool {
         counts(&self.rewound, seq)
+    }
+
+    /// Whether a notification configuration wants to hear of something that put the task into `state`,
+    /// or that left its state alone.
+    #[must_use]
+    pub fn wants(&self, config: &str, state: Option<TaskState>) -> bool {
+        let filter = self.filters.iter().find(|(id, _)| id == config);
+        filter.is_none_or(|(_, on)| state.is_some_and(|state| on.contains(&state)))
     }
 
     /// Whether the task is over.

@@ -37,12 +37,12 @@ pub use entry::{
     ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Submission,
 };
 pub use fold::TaskView;
-pub use header::{Header, Phase};
+pub use header::{Header, Phase, Priority};
 pub use http::{HttpError, HttpHead, HttpHeader, HttpResponse};
 pub use id::{AgentName, Digest, Partition, Seq, TaskId, Tenant, Ticket, Timestamp};
 pub use kv::{Place as StatePlace, Scope as StateScope, StateCall, StateResult, Stored};
 pub use limits::{LimitChanges, RunLimits};
 pub use plugin::{Agent, Manifest, Plugin, Skill};
-pub use push::PushConfig;
+pub use push::{PushConfig, WireVersion};
 pub use request::{HttpCall, Piece};
 pub use state::TaskState;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Timestamp;
+use crate::state::TaskState;
 
 /// How many configurations one task may have: each visible entry makes one delivery for each of them.
 pub const MAX_PUSH_CONFIGS: usize = 16;
@@ -24,6 +25,31 @@ pub struct PushConfig {
     pub credentials: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// The states that notify. `None`: everything that clients can see does.
+    #[serde(default)]
+    pub on: Option<Vec<TaskState>>,
+    /// How the notifications are written: in the version that registered it.
+    #[serde(default)]
+    pub version: WireVersion,
+}
+
+/// A version of the protocol that this host writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WireVersion {
+    /// 1.0.
+    #[default]
+    V1,
+    /// 0.3.
+    V03,
+}
+
+impl PushConfig {
+    /// What the task's header keeps of [`PushConfig::on`].
+    #[must_use]
+    pub fn filter(&self) -> Option<(String, Vec<TaskState>)> {
+        let on = self.on.clone()?;
+        Some((self.id.clone(), on))
+    }
 }
 
 impl fmt::Debug for PushConfig {

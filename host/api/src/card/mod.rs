@@ -13,7 +13,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use taskyard_task::{Agent, Skill};
 
-use crate::rpc::Target;
+use crate::target::Target;
 use crate::{Config, Door};
 
 pub(crate) use serve::{list, show};

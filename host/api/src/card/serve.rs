@@ -14,7 +14,7 @@ use taskyard_task::{Digest, Tenant};
 use super::{agent_url, base_url, build};
 use crate::Door;
 use crate::plain::problem;
-use crate::rpc::Target;
+use crate::target::Target;
 
 /// Clients may keep a card but must ask whether it is still the one: deployments show at once.
 const CACHING: &str = "no-cache";
@@ -27,7 +27,7 @@ pub(crate) async fn show(
 ) -> Response {
     let is_tenant = |text: &String| text.parse::<Tenant>().is_ok();
     match target.agent(&door) {
-        Some(agent) if target.tenant.as_ref().is_none_or(is_tenant) => {
+        Ok(agent) if target.tenant.as_ref().is_none_or(is_tenant) => {
             tagged(&build(&door, &agent, &target, &request), &request.headers)
         }
         _ => problem(

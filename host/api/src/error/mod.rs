@@ -1,10 +1,9 @@
 //! Everything that a call of the public door can be refused with.
 //!
-//! The protocol's other four errors cannot occur here: streaming and notifications are always on,
-//! workers' answers are checked before they become entries, there is a card whenever there is an
-//! agent, and no extension is required.
+//! One of the protocol's errors cannot occur here: workers' answers are checked before they become
+//! entries, so none is invalid.
 
-mod encode;
+mod describe;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,8 +15,10 @@ use taskyard_task::Refusal;
 use taskyard_task::wire::InvalidMessage;
 
 use crate::body::Unread;
+use crate::parameters::AskedVersion;
 
-pub(crate) use encode::ErrorAnswer;
+pub(crate) use describe::Described;
+pub(crate) use table::Row;
 
 /// Why a call was refused. The texts are for the client's developer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -34,13 +35,19 @@ pub(crate) enum ApiError {
     TaskNotFound,
     #[error("{0}")]
     TaskNotCancelable(Refusal),
+    #[error("this host sends no notifications; poll or stream instead")]
+    PushNotificationNotSupported,
     #[error("{0}")]
     UnsupportedOperation(String),
     #[error("{field} has the media type {media_type:?}, which the agent does not take")]
     ContentTypeNotSupported { field: String, media_type: String },
+    #[error("the agent has no extended card")]
+    ExtendedCardNotConfigured,
+    #[error("the agent requires the extension {uri}: name it in the header A2A-Extensions")]
+    ExtensionSupportRequired { uri: &'static str },
     #[error("{asked}; this host speaks {spoken}: send the header A2A-Version: {spoken}", spoken = a2a::VERSION)]
     VersionNotSupported { asked: AskedVersion },
-    #[error("the Content-Type must be application/json")]
+    #[error("the Content-Type must be application/json or application/a2a+json")]
     WrongContentType,
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
@@ -78,16 +85,6 @@ impl Violation {
             problem: problem.into(),
         }
     }
-}
-
-/// The protocol version that a request wants and cannot have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AskedVersion {
-    #[error("the protocol version {0:?} is not supported")]
-    Named(String),
-    /// A2A 3.6.2: a request that names no version is a 0.3 one.
-    #[error("the request names no protocol version, which means 0.3")]
-    Absent,
 }
 
 impl From<broker::Error> for ApiError {

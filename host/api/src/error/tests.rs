@@ -9,7 +9,9 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use taskyard_task::{Refusal, TaskState};
 
-use super::{ApiError, AskedVersion, Violation};
+use super::{ApiError, Violation};
+use crate::parameters::AskedVersion;
+use crate::rpc;
 use crate::trace::RequestId;
 
 /// Walks the enum: a new variant does not compile until it has its place and its row.
@@ -22,12 +24,15 @@ fn after(error: &ApiError) -> Option<ApiError> {
         E::InvalidParams(_) => E::Internal("disk on fire".to_owned()),
         E::Internal(_) => E::TaskNotFound,
         E::TaskNotFound => E::TaskNotCancelable(Refusal::NotCancelable(TaskState::Completed)),
-        E::TaskNotCancelable(_) => E::UnsupportedOperation("no".to_owned()),
+        E::TaskNotCancelable(_) => E::PushNotificationNotSupported,
+        E::PushNotificationNotSupported => E::UnsupportedOperation("no".to_owned()),
         E::UnsupportedOperation(_) => E::ContentTypeNotSupported {
             field: "message.parts[0].mediaType".to_owned(),
             media_type: "image/png".to_owned(),
         },
-        E::ContentTypeNotSupported { .. } => E::VersionNotSupported {
+        E::ContentTypeNotSupported { .. } => E::ExtendedCardNotConfigured,
+        E::ExtendedCardNotConfigured => E::ExtensionSupportRequired { uri: "urn:x" },
+        E::ExtensionSupportRequired { .. } => E::VersionNotSupported {
             asked: AskedVersion::Absent,
         },
         E::VersionNotSupported { .. } => E::WrongContentType,
@@ -52,7 +57,7 @@ fn every() -> impl Iterator<Item = ApiError> {
 
 async fn answer(error: &ApiError) -> (Response<()>, Value) {
     let request = RequestId::of(&axum::http::Request::new(()).into_parts().0);
-    let response = error.respond(&JsonRpcId::Number(7), &request);
+    let response = rpc::refuse(error, &JsonRpcId::Number(7), &request);
     let (head, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let body = serde_json::from_slice(&body).unwrap();
@@ -73,28 +78,34 @@ async fn the_table() {
             .find(|d| d["@type"] == a2a::ERROR_INFO_TYPE)
             .map(|d| format!("{}/{}", d["domain"], d["reason"]).replace('"', ""))
             .unwrap_or_default();
-        let code = &body["error"]["code"];
-        rows.push(format!("{code} {} {reason}", head.status().as_u16()));
+        let row = error.row();
+        let (code, rpc) = (&body["error"]["code"], head.status().as_u16());
+        let (rest, grpc) = (row.status.as_u16(), row.grpc);
+        rows.push(format!("{code} {rpc} {rest} {grpc:?} {reason}"));
     }
+    // JSON-RPC code and status, HTTP+JSON status, gRPC status, reason.
     let expected = [
-        "-32700 200 ",
-        "-32600 200 ",
-        "-32601 200 ",
-        "-32602 200 ",
-        "-32603 200 ",
-        "-32001 200 a2a-protocol.org/TASK_NOT_FOUND",
-        "-32002 200 a2a-protocol.org/TASK_NOT_CANCELABLE",
-        "-32004 200 a2a-protocol.org/UNSUPPORTED_OPERATION",
-        "-32005 200 a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
-        "-32009 200 a2a-protocol.org/VERSION_NOT_SUPPORTED",
-        "-32005 415 a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
-        "-32000 413 taskyard/BODY_TOO_LARGE",
-        "-32000 401 taskyard/UNAUTHENTICATED",
-        "-32000 403 taskyard/FORBIDDEN",
-        "-32000 404 taskyard/AGENT_NOT_FOUND",
-        "-32000 503 taskyard/QUEUE_FULL",
-        "-32000 503 taskyard/UNAVAILABLE",
-        "-32011 409 taskyard/IDEMPOTENCY_CONFLICT",
+        "-32700 200 400 InvalidArgument ",
+        "-32600 200 400 InvalidArgument ",
+        "-32601 200 404 Unimplemented ",
+        "-32602 200 400 InvalidArgument ",
+        "-32603 200 500 Internal ",
+        "-32001 200 404 NotFound a2a-protocol.org/TASK_NOT_FOUND",
+        "-32002 200 400 FailedPrecondition a2a-protocol.org/TASK_NOT_CANCELABLE",
+        "-32003 200 400 FailedPrecondition a2a-protocol.org/PUSH_NOTIFICATION_NOT_SUPPORTED",
+        "-32004 200 400 FailedPrecondition a2a-protocol.org/UNSUPPORTED_OPERATION",
+        "-32005 200 400 InvalidArgument a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
+        "-32007 200 400 FailedPrecondition a2a-protocol.org/EXTENDED_AGENT_CARD_NOT_CONFIGURED",
+        "-32008 200 400 FailedPrecondition a2a-protocol.org/EXTENSION_SUPPORT_REQUIRED",
+        "-32009 200 400 FailedPrecondition a2a-protocol.org/VERSION_NOT_SUPPORTED",
+        "-32005 415 415 InvalidArgument a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
+        "-32000 413 413 ResourceExhausted taskyard/BODY_TOO_LARGE",
+        "-32000 401 401 Unauthenticated taskyard/UNAUTHENTICATED",
+        "-32000 403 403 PermissionDenied taskyard/FORBIDDEN",
+        "-32000 404 404 NotFound taskyard/AGENT_NOT_FOUND",
+        "-32000 503 503 Unavailable taskyard/QUEUE_FULL",
+        "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
+        "-32011 409 409 Aborted taskyard/IDEMPOTENCY_CONFLICT",
     ];
     assert_eq!(rows, expected);
 }

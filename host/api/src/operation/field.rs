@@ -5,7 +5,7 @@ use taskyard_broker::Watch;
 use taskyard_task::{Seq, TaskId};
 
 use crate::error::{ApiError, Violation};
-use crate::sse::Start;
+use crate::follow::Start;
 
 /// The largest page that a client can ask for (A2A 3.1.4).
 const MAX_PAGE_SIZE: i32 = 100;

@@ -1,20 +1,19 @@
 //! `ListTasks` (A2A 3.1.4).
 
 use a2a::{ListTasksRequest, ListTasksResponse};
-use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use taskyard_broker::ListQuery;
 use taskyard_task::Timestamp;
 use taskyard_task::wire::{self, Projection};
 
-use super::{field, request};
+use super::{Answer, Plain, field, request};
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::lenient::requests::LIST_TASKS;
-use crate::rpc::Call;
 
 /// A page of the tasks that the caller may see, newest status first.
-pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: ListTasksRequest = request(&LIST_TASKS, params)?;
     let page_size = field::page_size(request.page_size)?;
     let projection = Projection {
@@ -33,14 +32,15 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Response, 
         .list(&call.caller, &call.agent.name, query)
         .await?;
     let tasks = page.tasks.iter();
-    Ok(call.reply(&ListTasksResponse {
+    Ok(Plain::Tasks(ListTasksResponse {
         tasks: tasks
             .map(|task| wire::task_to_a2a(task.header.place(), &task.view, projection))
             .collect(),
         next_page_token: page.next_page_token,
         page_size,
         total_size: i32::try_from(page.total).unwrap_or(i32::MAX),
-    }))
+    })
+    .into())
 }
 
 /// The first moment, in the milliseconds that this host counts, that is not before `at`.

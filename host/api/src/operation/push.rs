@@ -4,28 +4,17 @@ use a2a::{
     DeleteTaskPushNotificationConfigRequest, GetTaskPushNotificationConfigRequest,
     ListTaskPushNotificationConfigsRequest, TaskPushNotificationConfig,
 };
-use axum::response::Response;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use taskyard_task::wire::push_config_to_a2a;
 use taskyard_task::{PushConfig, TaskId};
 
-use super::{field, request, send};
+use super::{Answer, ConfigPage, Plain, field, request, send};
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::lenient::requests::{CREATE_PUSH_CONFIG, LIST_PUSH_CONFIGS, ONE_PUSH_CONFIG};
-use crate::rpc::Call;
-
-/// A page of configurations. Unlike the protocol crate's type it says so when there are none.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigPage {
-    configs: Vec<TaskPushNotificationConfig>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    next_page_token: String,
-}
 
 /// Registers a webhook, or replaces the one with the same id.
-pub(crate) async fn create(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn create(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: TaskPushNotificationConfig = request(&CREATE_PUSH_CONFIG, params)?;
     let task = field::task_id(&request.task_id)?;
     let push = send::push_request(request);
@@ -33,22 +22,22 @@ pub(crate) async fn create(call: Call, params: Option<Value>) -> Result<Response
     let config = broker
         .put_push_config(&call.caller, &call.agent.name, task, push)
         .await?;
-    Ok(call.reply(&push_config_to_a2a(task, &config)))
+    Ok(Plain::Config(Box::new(push_config_to_a2a(task, &config))).into())
 }
 
 /// One webhook.
-pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: GetTaskPushNotificationConfigRequest = request(&ONE_PUSH_CONFIG, params)?;
     let task = field::task_id(&request.task_id)?;
     let broker = call.broker();
     let config = broker
         .push_config(&call.caller, &call.agent.name, task, &request.id)
         .await?;
-    Ok(call.reply(&push_config_to_a2a(task, &config)))
+    Ok(Plain::Config(Box::new(push_config_to_a2a(task, &config))).into())
 }
 
 /// The webhooks of a task, in the order of their ids.
-pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: ListTaskPushNotificationConfigsRequest = request(&LIST_PUSH_CONFIGS, params)?;
     let task = field::task_id(&request.task_id)?;
     let page_size = field::page_size(request.page_size)?;
@@ -58,18 +47,18 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Response, 
         .await?;
     let after = request.page_token.unwrap_or_default();
     let most = usize::try_from(page_size).unwrap_or_default();
-    Ok(call.reply(&page(task, configs, &after, most)))
+    Ok(Plain::Configs(page(task, configs, &after, most)).into())
 }
 
 /// Removes a webhook; one that does not exist is as good as removed.
-pub(crate) async fn delete(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn delete(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: DeleteTaskPushNotificationConfigRequest = request(&ONE_PUSH_CONFIG, params)?;
     let task = field::task_id(&request.task_id)?;
     let broker = call.broker();
     broker
         .delete_push_config(&call.caller, &call.agent.name, task, &request.id)
         .await?;
-    Ok(call.reply(&json!({})))
+    Ok(Plain::Deleted {}.into())
 }
 
 /// At most `most` configurations behind the one with the id `after`, which need not exist any more.
@@ -102,6 +91,8 @@ mod tests {
             scheme: None,
             credentials: None,
             created_at: Timestamp(0),
+            on: None,
+            version: taskyard_task::WireVersion::V1,
         };
         let task = TaskId::from_bytes([7; 16]);
         let page = page(

@@ -1,17 +1,17 @@
 //! `SendMessage` and `SendStreamingMessage` (A2A 3.1.1, 3.1.2).
 
 use a2a::{SendMessageConfiguration, SendMessageRequest, SendMessageResponse};
-use axum::response::Response;
 use serde_json::Value;
-use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot};
+use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot, Wishes};
+use taskyard_task::WireVersion;
 use taskyard_task::wire::{self, Projection};
 
-use super::{field, idempotency, media};
+use super::{Answer, Plain, field, idempotency, media};
+use crate::call::Call;
 use crate::detached::detached;
 use crate::error::{ApiError, Violation};
+use crate::follow::{Follow, Start, Until};
 use crate::lenient::{self, requests::SEND_MESSAGE};
-use crate::rpc::Call;
-use crate::sse::{self, Start, Until};
 
 /// A request that can be handed to the broker, and how the client wants to see the task.
 struct Prepared {
@@ -20,7 +20,7 @@ struct Prepared {
 }
 
 /// Sends, and answers when the turn is over, or at once if the client wants that.
-pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let Prepared {
         request,
         projection,
@@ -31,12 +31,12 @@ pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Response, 
         true => call.broker().watch_sent(&sent).await?.snapshot().await?,
         false => call.unless_stopping(call.broker().turn_end(&sent)).await?,
     };
-    Ok(call.reply(&answer(&snapshot, projection)))
+    Ok(Plain::Sent(Box::new(answer(&snapshot, projection))).into())
 }
 
 /// Sends, and answers with a stream of what the message leads to. Who repeats the request under the
 /// same idempotency key follows the same task, from the event named by `Last-Event-ID` if there is one.
-pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let last_seen = field::last_event_id(&call.head.headers)?;
     let Prepared {
         mut request,
@@ -56,7 +56,12 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Response
         true => Until::InputRequired { after: sent.seq },
         false => Until::Ended,
     };
-    Ok(sse::respond(&call, watch, start, until, projection))
+    Ok(Answer::Stream(Box::new(Follow {
+        watch,
+        start,
+        until,
+        projection,
+    })))
 }
 
 /// Sends to the end even if the client goes away: its next try, under the same idempotency key, must
@@ -100,6 +105,7 @@ fn prepare(call: &Call, params: Option<Value>) -> Result<Prepared, ApiError> {
                 .map(push_request),
             announce: configuration.return_immediately.unwrap_or(false),
             idempotency,
+            wishes: Wishes::default(),
         },
     })
 }
@@ -123,6 +129,8 @@ pub(super) fn push_request(config: a2a::TaskPushNotificationConfig) -> PushReque
         token: config.token,
         scheme,
         credentials,
+        on: None,
+        version: WireVersion::V1,
     }
 }
 

@@ -1,20 +1,19 @@
 //! `SubscribeToTask` (A2A 3.1.6).
 
 use a2a::SubscribeToTaskRequest;
-use axum::response::Response;
 use serde_json::Value;
 use taskyard_broker::{TaskSnapshot, Watch};
 use taskyard_task::wire::Projection;
 
-use super::{field, request};
+use super::{Answer, field, request};
+use crate::call::Call;
 use crate::error::ApiError;
+use crate::follow::{Follow, Start, Until};
 use crate::lenient::requests::SUBSCRIBE_TO_TASK;
-use crate::rpc::Call;
-use crate::sse::{self, Start, Until};
 
 /// Follows a task until it ends. Who reconnects with `Last-Event-ID` gets what it missed, and no
 /// snapshot, even if the task ended meanwhile.
-pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: SubscribeToTaskRequest = request(&SUBSCRIBE_TO_TASK, params)?;
     let last_seen = field::last_event_id(&call.head.headers)?;
     let task = field::task_id(&request.id)?;
@@ -26,13 +25,12 @@ pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Respo
         None => Start::With(Box::new(unfinished(&mut watch).await?)),
         Some(seq) => field::resume(&watch, seq)?,
     };
-    Ok(sse::respond(
-        &call,
+    Ok(Answer::Stream(Box::new(Follow {
         watch,
         start,
-        Until::Ended,
-        Projection::WHOLE,
-    ))
+        until: Until::Ended,
+        projection: Projection::WHOLE,
+    })))
 }
 
 async fn unfinished(watch: &mut Watch) -> Result<TaskSnapshot, ApiError> {

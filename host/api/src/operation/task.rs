@@ -1,17 +1,16 @@
 //! `GetTask` and `CancelTask` (A2A 3.1.3, 3.1.5).
 
 use a2a::{CancelTaskRequest, GetTaskRequest};
-use axum::response::Response;
 use serde_json::Value;
 use taskyard_task::wire::{self, Projection};
 
-use super::{field, request};
+use super::{Answer, Plain, field, request};
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::lenient::requests::{CANCEL_TASK, GET_TASK};
-use crate::rpc::Call;
 
 /// A task as it is, always with its artifacts.
-pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: GetTaskRequest = request(&GET_TASK, params)?;
     let projection = Projection {
         history_length: field::history_length("historyLength", request.history_length)?,
@@ -23,15 +22,15 @@ pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Response, A
         .get(&call.caller, &call.agent.name, task)
         .await?;
     let task = wire::task_to_a2a(snapshot.header.place(), &snapshot.view, projection);
-    Ok(call.reply(&task))
+    Ok(Plain::Task(Box::new(task)).into())
 }
 
 /// Cancels a task, and answers with what became of it.
-pub(crate) async fn cancel(call: Call, params: Option<Value>) -> Result<Response, ApiError> {
+pub(crate) async fn cancel(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: CancelTaskRequest = request(&CANCEL_TASK, params)?;
     let task = field::task_id(&request.id)?;
     let canceled = call.broker().cancel(&call.caller, &call.agent.name, task);
     let snapshot = call.unless_stopping(canceled).await?;
     let task = wire::task_to_a2a(snapshot.header.place(), &snapshot.view, Projection::WHOLE);
-    Ok(call.reply(&task))
+    Ok(Plain::Task(Box::new(task)).into())
 }

@@ -1,72 +1,81 @@
-//! Events as bytes: each a whole JSON-RPC response in one `data:` line (A2A 9.4.2).
+//! Events as bytes: each a whole JSON text in one `data:` line.
 
-use a2a::{JsonRpcId, StreamResponse};
+use std::fmt;
+
+use a2a::StreamResponse;
 use axum::body::Bytes;
 use bytes::{BufMut as _, BytesMut};
 use serde::Serialize;
 use taskyard_task::Seq;
 
-use crate::error::{ApiError, ErrorAnswer};
-use crate::trace::RequestId;
+use crate::error::ApiError;
+use crate::follow::Events;
+
+/// What a binding puts around an event and an error.
+pub(crate) trait Envelope: fmt::Debug + Send + 'static {
+    /// The event within its envelope.
+    fn event<'a>(&'a self, seq: Seq, event: &'a StreamResponse) -> impl Serialize + 'a;
+
+    /// The error within its envelope. Logs what operators must know.
+    fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a;
+
+    /// The name of the event that an error is, if the binding has one.
+    fn error_name(&self) -> Option<&'static str> {
+        None
+    }
+}
 
 /// Writes events one behind the other into a buffer. They are serialised straight into it: a stream of
 /// small chunks is bound by this.
 #[derive(Debug)]
-pub(super) struct Frames {
-    id: JsonRpcId,
-    request: RequestId,
+pub(super) struct Frames<E> {
+    envelope: E,
     buffer: BytesMut,
 }
 
-#[derive(Serialize)]
-struct Success<'a> {
-    jsonrpc: &'static str,
-    id: &'a JsonRpcId,
-    result: &'a StreamResponse,
-}
-
-impl Frames {
-    /// Events that answer the JSON-RPC request `id`.
-    pub(super) fn new(id: JsonRpcId, request: RequestId) -> Self {
+impl<E: Envelope> Frames<E> {
+    pub(super) fn new(envelope: E) -> Self {
         Self {
-            id,
-            request,
+            envelope,
             buffer: BytesMut::new(),
         }
     }
+}
 
-    /// An event, under the number of its entry.
-    pub(super) fn event(&mut self, seq: Seq, event: &StreamResponse) {
+impl<E: Envelope> Events for Frames<E> {
+    type Chunk = Bytes;
+
+    fn event(&mut self, seq: Seq, event: &StreamResponse) {
         let before = self.buffer.len();
         self.buffer.extend_from_slice(b"id: ");
         self.buffer.extend_from_slice(seq.to_string().as_bytes());
         self.buffer.extend_from_slice(b"\n");
-        let answer = Success {
-            jsonrpc: "2.0",
-            id: &self.id,
-            result: event,
-        };
+        let answer = self.envelope.event(seq, event);
         if let Err(error) = write_data(&mut self.buffer, &answer) {
+            drop(answer);
             self.buffer.truncate(before);
             self.error(&ApiError::Internal(error.to_string()));
         }
     }
 
-    /// The last thing that a client hears when something goes wrong in the middle.
-    pub(super) fn error(&mut self, error: &ApiError) {
-        let answer = ErrorAnswer::new(error, &self.id, &self.request);
+    fn error(&mut self, error: &ApiError) {
+        if let Some(name) = self.envelope.error_name() {
+            self.buffer.extend_from_slice(b"event: ");
+            self.buffer.extend_from_slice(name.as_bytes());
+            self.buffer.extend_from_slice(b"\n");
+        }
+        let answer = self.envelope.error(error);
         // An error is made of texts and numbers, and those can be serialised.
         let _ = write_data(&mut self.buffer, &answer);
     }
 
-    /// How many bytes wait to be taken.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// What was written since the last time.
-    pub(super) fn take(&mut self) -> Bytes {
-        self.buffer.split().freeze()
+    fn take(&mut self) -> Option<Bytes> {
+        let bytes = self.buffer.split().freeze();
+        (!bytes.is_empty()).then_some(bytes)
     }
 }
 
@@ -84,18 +93,30 @@ mod tests {
 
     use super::*;
 
-    fn frames() -> Frames {
-        let request = RequestId::of(&axum::http::Request::new(()).into_parts().0);
-        Frames::new("r-1".into(), request)
+    #[derive(Debug)]
+    struct Bare;
+
+    impl Envelope for Bare {
+        fn event<'a>(&'a self, _: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
+            event
+        }
+
+        fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a {
+            error.to_string()
+        }
+
+        fn error_name(&self) -> Option<&'static str> {
+            Some("error")
+        }
     }
 
-    fn text(frames: &mut Frames) -> String {
-        String::from_utf8(frames.take().to_vec()).unwrap()
+    fn text(frames: &mut Frames<Bare>) -> String {
+        String::from_utf8(frames.take().unwrap().to_vec()).unwrap()
     }
 
     #[test]
     fn an_event_is_an_id_and_one_line_of_data() {
-        let mut frames = frames();
+        let mut frames = Frames::new(Bare);
         let mut message = a2a::Message::new(a2a::Role::Agent, vec![a2a::Part::text("two\nlines")]);
         message.message_id = "m".to_owned();
         frames.event(Seq(7), &StreamResponse::Message(message));
@@ -108,22 +129,15 @@ mod tests {
         let data: Value = serde_json::from_str(data).unwrap();
         let part = json!([{"text": "two\nlines"}]);
         let message = json!({"messageId": "m", "role": "ROLE_AGENT", "parts": part});
-        assert_eq!(
-            data,
-            json!({"jsonrpc": "2.0", "id": "r-1", "result": {"message": message}})
-        );
-        assert_eq!(frames.len(), 0);
+        assert_eq!(data, json!({"message": message}));
+        assert_eq!(frames.take(), None);
     }
 
     #[test]
     fn an_error_is_data_without_an_id() {
-        let mut frames = frames();
+        let mut frames = Frames::new(Bare);
         frames.error(&ApiError::TaskNotFound);
-        let text = text(&mut frames);
-        assert!(
-            text.starts_with(r#"data: {"jsonrpc":"2.0","id":"r-1","error":{"code":-32001,"#),
-            "{text}"
-        );
-        assert!(text.ends_with("\n\n"));
+        let expected = "event: error\ndata: \"there is no such task\"\n\n";
+        assert_eq!(text(&mut frames), expected);
     }
 }

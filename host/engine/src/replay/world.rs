@@ -817,6 +817,8 @@ fn new_task(script: &Script) -> NewTask {
         epoch: 1,
         deadline: BEGAN.plus_millis(10 * 365 * 24 * 3_600_000),
         announced: true,
+        priority: taskyard_task::Priority::default(),
+        not_before: None,
         push: None,
         remember: None,
     }

@@ -125,8 +125,10 @@ impl Draft {
             let (to, ticket) = (parent.task, parent.ticket);
             self.post(to, ticket, News::ChildEnded);
         }
-        let task = self.header.id;
-        self.change(Change::DropState { task });
+        if self.header.has_state {
+            let task = self.header.id;
+            self.change(Change::DropState { task });
+        }
     }
 
     /// Stops the task until an operator looks at it.
@@ -202,7 +204,7 @@ impl Draft {
             self.header.state = state;
             self.header.status_at = self.now;
         }
-        let visible = event.is_visible();
+        let (visible, state) = (event.is_visible(), event.state());
         self.changes.push(Change::Append {
             task: self.header.id,
             seq,
@@ -213,14 +215,19 @@ impl Draft {
         });
         if visible {
             self.header.visible += 1;
-            self.notify(seq);
+            self.notify(seq, state);
         }
         seq
     }
 
-    fn notify(&mut self, seq: Seq) {
-        let task = self.header.id;
-        let due = self.header.push.iter().map(|config| Change::Notify {
+    fn notify(&mut self, seq: Seq, state: Option<TaskState>) {
+        let header = &self.header;
+        let task = header.id;
+        let wanted = header
+            .push
+            .iter()
+            .filter(|config| header.wants(config, state));
+        let due = wanted.map(|config| Change::Notify {
             task,
             config: config.clone(),
             seq,

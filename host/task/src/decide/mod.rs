@@ -298,7 +298,9 @@ fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
         _ if draft.header.cancel_requested => {}
         // Nobody is there who could be told.
         Phase::Parked => draft.end(Event::Canceled),
-        Phase::Queued if draft.header.attempt == 0 => draft.end(Event::Canceled),
+        Phase::Queued | Phase::Delayed { .. } if draft.header.attempt == 0 => {
+            draft.end(Event::Canceled);
+        }
         // The worker gets a grace time; the run's end becomes the task's end.
         Phase::Queued | Phase::Running | Phase::Delayed { .. } | Phase::Suspended { .. } => {
             draft.header.cancel_requested = true;
@@ -344,6 +346,8 @@ fn put_push_config(draft: &mut Draft, config: PushConfig) -> Result<(), Refusal>
         }
         draft.header.push.push(config.id.clone());
     }
+    draft.header.filters.retain(|(id, _)| *id != config.id);
+    draft.header.filters.extend(config.filter());
     let task = draft.header.id;
     draft.change(Change::PutPushConfig {
         task,
@@ -354,6 +358,7 @@ fn put_push_config(draft: &mut Draft, config: PushConfig) -> Result<(), Refusal>
 
 fn delete_push_config(draft: &mut Draft, config: String) {
     draft.header.push.retain(|id| *id != config);
+    draft.header.filters.retain(|(id, _)| *id != config);
     let task = draft.header.id;
     draft.change(Change::DeletePushConfig { task, config });
 }

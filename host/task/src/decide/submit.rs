@@ -2,7 +2,7 @@
 
 use crate::commit::Change;
 use crate::entry::{Event, Submission};
-use crate::header::{Header, Phase};
+use crate::header::{Header, Phase, Priority};
 use crate::id::{Digest, Seq, TaskId, Timestamp};
 use crate::push::PushConfig;
 use crate::state::TaskState;
@@ -20,6 +20,10 @@ pub struct NewTask {
     pub epoch: u64,
     /// When it fails if it has not ended.
     pub deadline: Timestamp,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it may run at the earliest, if not at once.
+    pub not_before: Option<Timestamp>,
     /// Whether the client is shown the task at once.
     pub announced: bool,
     /// A webhook that hears of everything from the beginning.
@@ -39,7 +43,10 @@ pub fn submit(now: Timestamp, new: NewTask) -> Decision {
         context_id: submission.context_id.clone(),
         digest: submission.digest,
         state: TaskState::Submitted,
-        phase: Phase::Queued,
+        phase: match new.not_before.filter(|until| *until > now) {
+            Some(until) => Phase::Delayed { until },
+            None => Phase::Queued,
+        },
         announced: new.announced,
         created_at: now,
         status_at: now,
@@ -60,6 +67,9 @@ pub fn submit(now: Timestamp, new: NewTask) -> Decision {
         parent: submission.parent,
         children: Vec::new(),
         broken: None,
+        priority: new.priority,
+        filters: new.push.iter().filter_map(PushConfig::filter).collect(),
+        has_state: false,
     };
     let mut draft = Draft::new_task(header, now);
     let seq = draft.record(Event::Submitted(Box::new(submission)));

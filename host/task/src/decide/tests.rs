@@ -55,6 +55,8 @@ fn new_task(announced: bool) -> Header {
             epoch: 1,
             deadline,
             announced,
+            priority: crate::Priority::default(),
+            not_before: None,
             push: None,
             remember: None,
         },
@@ -321,6 +323,8 @@ fn the_rules() {
 #[test]
 fn webhooks_hear_of_every_visible_entry_from_registration_on() {
     let config = PushConfig {
+        on: None,
+        version: crate::WireVersion::V1,
         id: "hook".to_owned(),
         url: "https://example.com/".to_owned(),
         token: None,

@@ -61,6 +61,8 @@ fn new_task() -> Header {
         epoch: 1,
         deadline: NOW.plus_millis(10_000),
         announced: true,
+        priority: crate::Priority::default(),
+        not_before: None,
         push: None,
         remember: None,
     };

@@ -1,36 +1,95 @@
 //! Following a task for one client: what it begins with, what comes next, when it is over.
+//!
+//! A stream reads the log at the client's pace: nothing is buffered for slow clients, and a client that
+//! goes away changes nothing (A2A 3.5.2). Bindings say how events are written, by [`Events`].
 
 use a2a::StreamResponse;
-use axum::body::Bytes;
 use taskyard_broker::{self as broker, TaskSnapshot, Watch};
 use taskyard_task::wire::{self, Projection};
 use taskyard_task::{Entry, Header, Seq, TaskState, TaskView};
 
-use super::frame::Frames;
-use super::{Start, Until};
+use crate::error::ApiError;
 
 /// Small events are sent together up to this many bytes: about what one write to a socket takes.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Some events, and whether others may follow.
+/// What a stream begins with.
 #[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) bytes: Bytes,
-    pub(super) is_last: bool,
+pub(crate) enum Start {
+    /// The task as this entry, which the client's message made, left it; then everything since. It
+    /// begins once clients may be shown the task, and is a direct message instead if it ends in one.
+    Sent(Seq),
+    /// This snapshot, which the watch goes on behind.
+    With(Box<TaskSnapshot>),
+    /// The first event behind this one; the client has seen what was before.
+    After(Seq),
 }
 
-impl Chunk {
-    pub(super) fn last(bytes: Bytes) -> Self {
-        let is_last = true;
-        Self { bytes, is_last }
+/// What a stream ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The end of the task.
+    Ended,
+    /// The end of the task, or the next question behind this entry.
+    InputRequired {
+        /// The entry that the client's message made.
+        after: Seq,
+    },
+}
+
+/// How a binding writes events.
+pub(crate) trait Events {
+    /// Some events, as they are handed on.
+    type Chunk;
+
+    /// An event, under the number of its entry.
+    fn event(&mut self, seq: Seq, event: &StreamResponse);
+
+    /// The last thing that a client hears when something goes wrong in the middle.
+    fn error(&mut self, error: &ApiError);
+
+    /// Roughly how many bytes wait to be taken.
+    fn len(&self) -> usize;
+
+    /// What was written since the last time; `None` if nothing was.
+    fn take(&mut self) -> Option<Self::Chunk>;
+}
+
+/// What a client is to see of a task.
+#[derive(Debug)]
+pub(crate) struct Follow {
+    pub(crate) watch: Watch,
+    pub(crate) start: Start,
+    pub(crate) until: Until,
+    pub(crate) projection: Projection,
+}
+
+impl Follow {
+    /// The client's view, written by `events`.
+    pub(crate) fn written_by<E: Events>(self, events: E) -> Following<E> {
+        Following {
+            watch: self.watch,
+            events,
+            start: Some(self.start),
+            until: self.until,
+            projection: self.projection,
+            read: Vec::new().into_iter(),
+        }
     }
+}
+
+/// Some events, and whether others may follow.
+#[derive(Debug)]
+pub(crate) struct Chunk<T> {
+    pub(crate) events: Option<T>,
+    pub(crate) is_last: bool,
 }
 
 /// One client's view of a task.
 #[derive(Debug)]
-pub(super) struct Follow {
+pub(crate) struct Following<E> {
     watch: Watch,
-    frames: Frames,
+    events: E,
     /// Until the stream has begun.
     start: Option<Start>,
     until: Until,
@@ -39,36 +98,19 @@ pub(super) struct Follow {
     read: std::vec::IntoIter<(Seq, Entry)>,
 }
 
-impl Follow {
-    pub(super) fn new(
-        watch: Watch,
-        frames: Frames,
-        start: Start,
-        until: Until,
-        projection: Projection,
-    ) -> Self {
-        Self {
-            watch,
-            frames,
-            start: Some(start),
-            until,
-            projection,
-            read: Vec::new().into_iter(),
-        }
-    }
-
+impl<E: Events> Following<E> {
     /// The next events, once there are some. Must not be called again after the last ones.
-    pub(super) async fn next(&mut self) -> Chunk {
+    pub(crate) async fn next(&mut self) -> Chunk<E::Chunk> {
         let step = match self.start.take() {
             Some(start) => self.begin(start).await,
             None => self.go_on().await,
         };
         let is_last = step.unwrap_or_else(|error| {
-            self.frames.error(&error.into());
+            self.events.error(&error.into());
             true
         });
         Chunk {
-            bytes: self.frames.take(),
+            events: self.events.take(),
             is_last,
         }
     }
@@ -125,7 +167,7 @@ impl Follow {
     fn show(&mut self, seq: Seq, view: &TaskView) {
         let place = self.watch.header().place();
         let task = wire::task_to_a2a(place, view, self.projection);
-        self.frames.event(seq, &StreamResponse::Task(task));
+        self.events.event(seq, &StreamResponse::Task(task));
     }
 
     /// Shows the direct message if the task ended in one that nobody was shown before.
@@ -137,7 +179,7 @@ impl Follow {
             return false;
         }
         let message = wire::reply_to_a2a(snapshot.header.place(), *seq, parts);
-        self.frames.event(*seq, &StreamResponse::Message(message));
+        self.events.event(*seq, &StreamResponse::Message(message));
         true
     }
 
@@ -156,7 +198,7 @@ impl Follow {
     async fn go_on(&mut self) -> Result<bool, broker::Error> {
         loop {
             if self.read.as_slice().is_empty() {
-                if self.frames.len() > 0 {
+                if self.events.len() > 0 {
                     return Ok(false);
                 }
                 let entries = self.watch.next().await?;
@@ -168,7 +210,7 @@ impl Follow {
             if self.write() {
                 return Ok(true);
             }
-            if self.frames.len() >= CHUNK_BYTES {
+            if self.events.len() >= CHUNK_BYTES {
                 return Ok(false);
             }
         }
@@ -179,12 +221,12 @@ impl Follow {
         let place = self.watch.header().place();
         for (seq, entry) in self.read.by_ref() {
             if let Some(event) = wire::event_to_a2a(place, seq, &entry) {
-                self.frames.event(seq, &event);
+                self.events.event(seq, &event);
             }
             if ends(self.until, seq, &entry) {
                 return true;
             }
-            if self.frames.len() >= CHUNK_BYTES {
+            if self.events.len() >= CHUNK_BYTES {
                 break;
             }
         }

@@ -1,17 +1,14 @@
-//! An error as a JSON-RPC answer, by itself or within a stream (A2A 9.5).
+//! An error as every binding says it: its row of the table, a text, and typed details (A2A 5.4).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use a2a::{FieldViolation, JsonRpcId, TypedDetail};
-use axum::Json;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use a2a::{FieldViolation, TypedDetail};
+use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
-use super::ApiError;
+use super::{ApiError, Row};
 use crate::trace::RequestId;
 
 const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
@@ -19,42 +16,22 @@ const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
 /// When to come back after an outage whose end nobody knows: long enough for a restart.
 const RETRY_AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
-/// A JSON-RPC response that holds an error.
-#[derive(Debug, Serialize)]
-pub(crate) struct ErrorAnswer<'a> {
-    jsonrpc: &'static str,
-    id: &'a JsonRpcId,
-    error: ErrorObject,
+/// An error, ready to be written down by a binding.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// Its codes.
+    pub(crate) row: Row,
+    /// For the client's developer.
+    pub(crate) message: String,
+    /// For programs: reason, violations, when to come back.
+    pub(crate) details: Vec<TypedDetail>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
-#[derive(Debug, Serialize)]
-struct ErrorObject {
-    code: i32,
-    message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    data: Vec<TypedDetail>,
-}
-
-impl<'a> ErrorAnswer<'a> {
-    /// The answer to the request `id`. Logs what operators must know.
-    pub(crate) fn new(error: &ApiError, id: &'a JsonRpcId, request: &RequestId) -> Self {
-        let mut message = error.to_string();
-        if let ApiError::Internal(what) = error {
-            error!(%request, what, "internal error");
-            message = format!("{message} (request {request})");
-        }
-        if let ApiError::Unavailable(what) = error {
-            warn!(%request, what, "unavailable");
-        }
-        Self {
-            jsonrpc: "2.0",
-            id,
-            error: ErrorObject {
-                code: error.code(),
-                message,
-                data: error.details(),
-            },
-        }
+impl Described {
+    /// Sets what HTTP clients look for in headers.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        headers.extend(self.headers.iter().cloned());
     }
 }
 
@@ -64,22 +41,38 @@ impl ApiError {
         self.row().code
     }
 
-    /// The whole answer to the request `id`.
-    pub(crate) fn respond(&self, id: &JsonRpcId, request: &RequestId) -> Response {
-        let body = Json(ErrorAnswer::new(self, id, request));
-        let mut response = (self.row().status, body).into_response();
-        let headers = response.headers_mut();
-        if let Self::Unauthenticated = self {
-            let challenge = HeaderValue::from_static("Bearer realm=\"taskyard\"");
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+    /// What a client is told about it. Logs what operators must know.
+    pub(crate) fn describe(&self, request: &RequestId) -> Described {
+        let mut message = self.to_string();
+        if let Self::Internal(what) = self {
+            error!(%request, what, "internal error");
+            message = format!("{message} (request {request})");
         }
-        if let Some(after) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, whole_seconds(after).into());
+        if let Self::Unavailable(what) = self {
+            warn!(%request, what, "unavailable");
         }
-        response
+        Described {
+            row: self.row(),
+            message,
+            details: self.details(),
+            headers: self.headers(),
+        }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    fn headers(&self) -> Vec<(header::HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        if let Self::Unauthenticated = self {
+            let challenge = HeaderValue::from_static("Bearer realm=\"taskyard\"");
+            headers.push((header::WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(after) = self.retry_after() {
+            headers.push((header::RETRY_AFTER, whole_seconds(after).into()));
+        }
+        headers
+    }
+
+    /// When it may be worth trying again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { retry_after, .. } => Some(*retry_after),
             Self::Unavailable(_) => Some(RETRY_AFTER_OUTAGE),
@@ -107,11 +100,12 @@ impl ApiError {
     }
 
     fn reason_metadata(&self) -> Option<HashMap<String, String>> {
-        let Self::VersionNotSupported { .. } = self else {
-            return None;
+        let (key, value) = match self {
+            Self::VersionNotSupported { .. } => ("supportedVersions", a2a::VERSION),
+            Self::ExtensionSupportRequired { uri } => ("extension", *uri),
+            _ => return None,
         };
-        let versions = ("supportedVersions".to_owned(), a2a::VERSION.to_owned());
-        Some(HashMap::from([versions]))
+        Some(HashMap::from([(key.to_owned(), value.to_owned())]))
     }
 }
 

@@ -1,0 +1,86 @@
+//! One admitted call: who asks whom for what, whatever the binding.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use taskyard_broker::{self as broker, Broker, Caller};
+use taskyard_task::Agent;
+
+use crate::Door;
+use crate::error::ApiError;
+use crate::gate::Access;
+use crate::operation::Operation;
+use crate::parameters::Parameters;
+use crate::target::Target;
+use crate::trace::RequestId;
+
+/// A call that passed the gate, and all that an operation needs to know about it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) door: Arc<Door>,
+    pub(crate) caller: Caller,
+    pub(crate) agent: Agent,
+    /// Whom the request named.
+    pub(crate) target: Target,
+    /// Which version and extensions it uses.
+    pub(crate) parameters: Parameters,
+    pub(crate) head: Parts,
+}
+
+impl Call {
+    /// The way in of every binding, behind the gate: whose call it is, to which agent, and whether it may.
+    ///
+    /// # Errors
+    /// If the target is malformed, unknown or somebody else's, or an extension is missing that the agent
+    /// requires.
+    pub(crate) fn enter(
+        door: &Arc<Door>,
+        head: Parts,
+        access: Access,
+        target: Target,
+        operation: Operation,
+        parameters: Parameters,
+    ) -> Result<Self, ApiError> {
+        // To a client of another tenant, a tenant's tasks do not exist (A2A 3.3.2).
+        let foreign = || match operation.is_about_a_task() {
+            true => ApiError::TaskNotFound,
+            false => ApiError::Forbidden,
+        };
+        let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
+        let agent = target.agent(door)?;
+        if !access.allows(operation, &agent.name) {
+            return Err(ApiError::Forbidden);
+        }
+        parameters.check_required(door.config.required_extensions_of(&agent.name))?;
+        Ok(Self {
+            door: Arc::clone(door),
+            caller,
+            agent,
+            target,
+            parameters,
+            head,
+        })
+    }
+
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.door.broker
+    }
+
+    pub(crate) fn request_id(&self) -> RequestId {
+        RequestId::of(&self.head)
+    }
+
+    /// Waits for the broker, but not beyond the beginning of a shutdown: the client is told to come
+    /// back, and the task goes on after the restart.
+    pub(crate) async fn unless_stopping<T>(
+        &self,
+        waiting: impl Future<Output = Result<T, broker::Error>>,
+    ) -> Result<T, ApiError> {
+        let stopping = self.door.stopping.cancelled();
+        tokio::select! {
+            done = waiting => done.map_err(ApiError::from),
+            () = stopping => Err(ApiError::stopping()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What an operation answers with, before a binding writes it down.
+
+use a2a::{AgentCard, ListTasksResponse, SendMessageResponse, Task, TaskPushNotificationConfig};
+use serde::Serialize;
+
+use crate::follow::Follow;
+
+/// The answer to a call.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// One message.
+    Plain(Plain),
+    /// A stream of events.
+    Stream(Box<Follow>),
+}
+
+/// An answer that is one message. Serialises as that message alone (ProtoJSON).
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Plain {
+    Sent(Box<SendMessageResponse>),
+    Task(Box<Task>),
+    Tasks(ListTasksResponse),
+    Config(Box<TaskPushNotificationConfig>),
+    Configs(ConfigPage),
+    Card(Box<AgentCard>),
+    /// The empty message.
+    Deleted {},
+}
+
+/// A page of configurations. Unlike the protocol crate's type it says so when there are none.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfigPage {
+    pub(crate) configs: Vec<TaskPushNotificationConfig>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) next_page_token: String,
+}
+
+impl From<Plain> for Answer {
+    fn from(plain: Plain) -> Self {
+        Self::Plain(plain)
+    }
+}

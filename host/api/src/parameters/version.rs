@@ -1,0 +1,135 @@
+//! Which version of the protocol a request speaks (A2A 3.6).
+
+use axum::extract::Query;
+use axum::http::request::Parts;
+use serde::Deserialize;
+
+use crate::error::ApiError;
+
+/// A version that this host speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 1.0.
+    V1,
+    /// 0.3, for clients that did not move yet.
+    V03,
+}
+
+/// What a request says about its version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AskedVersion {
+    #[error("the protocol version {0:?} is not supported")]
+    Named(String),
+    /// A2A 3.6.2: a request that names no version is a 0.3 one.
+    #[error("the request names no protocol version, which means 0.3")]
+    Absent,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    #[serde(rename = "A2A-Version")]
+    version: Option<String>,
+}
+
+/// What the request says: the header, or else the query parameter, or else what the operator assumes. An
+/// empty one counts as absent (A2A 3.6.2).
+pub(crate) fn asked_version(request: &Parts, assumed: Option<&str>) -> AskedVersion {
+    let header = request.headers.get(a2a::SVC_PARAM_VERSION);
+    let header = header.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    let query = || Query::<Named>::try_from_uri(&request.uri).ok()?.0.version;
+    header
+        .or_else(query)
+        .filter(|version| !version.is_empty())
+        .or_else(|| assumed.map(str::to_owned))
+        .map_or(AskedVersion::Absent, AskedVersion::Named)
+}
+
+impl AskedVersion {
+    /// The version that is meant, if this host could speak it.
+    pub(crate) fn version(&self) -> Option<Version> {
+        match self {
+            Self::Absent => Some(Version::V03),
+            Self::Named(text) if is_of(text, a2a::VERSION) => Some(Version::V1),
+            Self::Named(text) if is_of(text, "0.3") => Some(Version::V03),
+            Self::Named(_) => None,
+        }
+    }
+
+    /// For what exists in 1.0 alone.
+    ///
+    /// # Errors
+    /// [`ApiError::VersionNotSupported`] if another version is meant.
+    pub(crate) fn require_v1(self) -> Result<Version, ApiError> {
+        match self.version() {
+            Some(Version::V1) => Ok(Version::V1),
+            Some(Version::V03) | None => Err(ApiError::VersionNotSupported { asked: self }),
+        }
+    }
+}
+
+/// Only major and minor count (A2A 3.6): a patch does not change the wire.
+fn is_of(version: &str, line: &str) -> bool {
+    match version.strip_prefix(line) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('.').is_some_and(is_number),
+        None => false,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn asked(header: Option<&str>, uri: &str, assumed: Option<&str>) -> AskedVersion {
+        let mut request = Request::builder().uri(uri);
+        if let Some(version) = header {
+            request = request.header("a2a-version", version);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        asked_version(&parts, assumed)
+    }
+
+    fn version(header: &str) -> Option<Version> {
+        asked(Some(header), "/", None).version()
+    }
+
+    #[test]
+    fn only_major_and_minor_count() {
+        for spoken in ["1.0", "1.0.1", "1.0.23", " 1.0 "] {
+            assert_eq!(version(spoken), Some(Version::V1), "{spoken}");
+        }
+        for old in ["0.3", "0.3.0"] {
+            assert_eq!(version(old), Some(Version::V03), "{old}");
+        }
+        for other in ["1", "1.1", "1.00", "1.0.", "1.0.x", "2.0", "one", "0.2"] {
+            assert_eq!(version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_query_parameter_counts_where_there_is_no_header() {
+        let named = |text: &str| AskedVersion::Named(text.to_owned());
+        assert_eq!(asked(None, "/?A2A-Version=1.0", None), named("1.0"));
+        assert_eq!(asked(Some("0.3"), "/?A2A-Version=1.0", None), named("0.3"));
+    }
+
+    #[test]
+    fn no_version_means_what_the_operator_says_and_else_the_oldest() {
+        for empty in [None, Some("")] {
+            for uri in ["/", "/?A2A-Version="] {
+                let absent = asked(empty, uri, None);
+                assert_eq!(absent, AskedVersion::Absent);
+                assert_eq!(absent.version(), Some(Version::V03));
+                assert!(absent.require_v1().is_err());
+            }
+            let assumed = asked(empty, "/", Some("1.0"));
+            assert_eq!(assumed.require_v1(), Ok(Version::V1));
+        }
+    }
+}
