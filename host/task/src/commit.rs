@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api_key::{ApiKey, ApiKeyId};
 use crate::child::{Letter, RemoteChild, RemoteId};
 use crate::entry::Entry;
 use crate::fold::TaskView;
@@ -67,6 +68,13 @@ pub enum Change {
         seq: Seq,
         /// The entry.
         entry: Entry,
+    },
+    /// An ended task is forgotten: everything that is kept of it goes.
+    Forget {
+        /// What is known of it; the rows that follow from it go along.
+        header: Box<Header>,
+        /// The idempotency keys of its messages.
+        keys: Vec<Digest>,
     },
     /// An ended task leaves what its log amounts to, so that nobody folds it again.
     Snapshot {
@@ -182,6 +190,16 @@ pub enum Change {
         /// Which agent.
         name: AgentName,
     },
+    /// An API key is made or taken back.
+    PutApiKey {
+        /// The key, without its secret.
+        key: Box<ApiKey>,
+    },
+    /// A key that opens nothing any more is forgotten.
+    DeleteApiKey {
+        /// Which key.
+        id: ApiKeyId,
+    },
 }
 
 impl Change {
@@ -193,6 +211,8 @@ impl Change {
             Self::PutPlugin { component, .. } => component.len(),
             Self::Snapshot { view, .. } => view.size(),
             Self::PutRemote { child } => child.call.size(),
+            // Each key is two rows.
+            Self::Forget { keys, .. } => keys.len() * ROW,
             Self::PutState { after, .. } => after.as_ref().map_or(0, |stored| stored.value.len()),
             Self::Post { .. }
             | Self::Taken { .. }
@@ -207,7 +227,9 @@ impl Change {
             | Self::Remember { .. }
             | Self::DeletePlugin { .. }
             | Self::PutAgent { .. }
-            | Self::DeleteAgent { .. } => 0,
+            | Self::DeleteAgent { .. }
+            | Self::PutApiKey { .. }
+            | Self::DeleteApiKey { .. } => 0,
         }
     }
 }

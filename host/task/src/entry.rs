@@ -8,10 +8,13 @@
 //! Who causes entries: the worker (they are *journaled*: a replay meets the same calls again), the
 //! outside (clients and children; the worker learns of them by a `Noticed` or `Observed`), or the host.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildCall, ChildEnd, ParentLink};
 use crate::content::{ArtifactSpec, Message, Part, parts_size};
+use crate::context::{ContextCall, ContextResult};
 use crate::http::{HttpError, HttpResponse};
 use crate::id::{AgentName, Digest, Seq, TaskId, Tenant, Ticket, Timestamp};
 use crate::kv::{StateCall, StateResult};
@@ -333,6 +336,31 @@ pub enum Event {
         /// The answer.
         parts: Vec<Part>,
     },
+    /// The worker read of earlier tasks.
+    ContextRead {
+        /// What it wanted to know.
+        call: Box<ContextCall>,
+        /// What it got.
+        result: Box<ContextResult>,
+    },
+    /// An operator answered the oldest open question out of band (A2A 4.1.3). No client sees it.
+    Provided(Box<Provided>),
+}
+
+/// An answer that did not come from the client. What it says may be a credential: the log has it, and the
+/// worker gets it, but nothing that prints, lists or folds entries shows it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provided {
+    /// The answer, as the worker gets it.
+    pub message: Message,
+}
+
+impl fmt::Debug for Provided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provided")
+            .field("id", &self.message.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Event {
@@ -373,6 +401,8 @@ impl Event {
             | Self::Moved { .. }
             | Self::CancelRequested
             | Self::Retried { .. }
+            | Self::ContextRead { .. }
+            | Self::Provided(_)
             | Self::Replied { .. } => false,
         }
     }
@@ -396,6 +426,7 @@ impl Event {
             | Self::GaveUp { .. }
             | Self::State { .. }
             | Self::Kept { .. }
+            | Self::ContextRead { .. }
             | Self::Noticed { .. } => true,
             Self::Submitted(_)
             | Self::Started { .. }
@@ -414,16 +445,20 @@ impl Event {
             | Self::Failed { .. }
             | Self::Rejected { .. }
             | Self::Canceled
+            | Self::Provided(_)
             | Self::Replied { .. } => false,
         }
     }
 
-    /// Whether it comes from outside: a client or a child. The worker learns of it by another entry.
+    /// Whether it comes from outside: a client, an operator or a child. The worker learns of it by another entry.
     #[must_use]
     pub fn is_from_outside(&self) -> bool {
         matches!(
             self,
-            Self::Received { .. } | Self::ChildEnded { .. } | Self::CancelRequested
+            Self::Received { .. }
+                | Self::Provided(_)
+                | Self::ChildEnded { .. }
+                | Self::CancelRequested
         )
     }
 
@@ -455,6 +490,7 @@ impl Event {
                 },
             ) => a == b && x == y,
             (Self::State { call: x, .. }, Self::State { call: y, .. }) => x == y,
+            (Self::ContextRead { call: x, .. }, Self::ContextRead { call: y, .. }) => x == y,
             (logged, did) => logged == did,
         }
     }
@@ -495,6 +531,8 @@ impl Event {
             | Self::Rewound { .. }
             | Self::Moved { .. }
             | Self::CancelRequested
+            | Self::ContextRead { .. }
+            | Self::Provided(_)
             | Self::Retried { .. } => None,
         }
     }
@@ -537,6 +575,8 @@ impl Event {
             Self::Rejected { .. } => "rejected",
             Self::Canceled => "canceled",
             Self::Replied { .. } => "replied",
+            Self::ContextRead { .. } => "context-read",
+            Self::Provided(_) => "provided",
         }
     }
 
@@ -555,6 +595,8 @@ impl Event {
                 spec.as_ref().map_or(0, ArtifactSpec::size) + chunk.size()
             }
             Self::Received { message } => message.size(),
+            Self::Provided(provided) => provided.message.size(),
+            Self::ContextRead { result, .. } => result.size(),
             Self::Failed { code, reason, .. } | Self::Retried { code, reason, .. } => {
                 code.len() + reason.len()
             }

@@ -150,6 +150,9 @@ impl TaskView {
             | Event::Moved { .. }
             | Event::CancelRequested
             | Event::Retried { .. }
+            | Event::ContextRead { .. }
+            // A credential is no part of the conversation.
+            | Event::Provided(_)
             | Event::Canceled => {}
         }
     }

@@ -7,9 +7,11 @@
 //! It is pure: no input or output, no async, no clock, no randomness. Time, ids and seeds are
 //! arguments. Everybody calls it; it knows nobody.
 
+pub mod api_key;
 pub mod child;
 pub mod commit;
 pub mod content;
+pub mod context;
 pub mod decide;
 pub mod egress;
 pub mod entry;
@@ -25,16 +27,18 @@ pub mod request;
 pub mod state;
 pub mod wire;
 
+pub use api_key::{AccessScope, ApiKey, ApiKeyId};
 pub use child::{
     ChildCall, ChildEnd, ChildLink, ChildTarget, Letter, News, ParentLink, RemoteChild, RemoteId,
     RemoteStage,
 };
 pub use commit::{Change, Commit};
 pub use content::{ArtifactSpec, Message, Part, PartBody};
+pub use context::{ContextCall, ContextResult, EarlierTask, TaskSummary, Utterance};
 pub use decide::{Decision, Input, Refusal, decide};
 pub use egress::{EgressPolicy, EgressRule, HostPattern};
 pub use entry::{
-    ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Submission,
+    ArtifactStage, Blame, Continuation, Entry, Event, InputKind, Observation, Provided, Submission,
 };
 pub use fold::TaskView;
 pub use header::{Header, Phase, Priority};

@@ -4,6 +4,8 @@
 //! expects canonical ProtoJSON, which the doors produce from whatever a client sent.
 
 mod children;
+mod notification;
+pub mod v03;
 
 use std::collections::HashMap;
 
@@ -19,6 +21,7 @@ use crate::push::PushConfig;
 use crate::state::TaskState;
 
 pub use children::{child_end_from_a2a, child_reply_from_a2a, remote_child_to_a2a};
+pub use notification::{Notification, is_news_to_v03};
 
 /// The metadata key under which progress reports are found in status updates and tasks: an object
 /// with `percent` (0 to 100) and `text`, either of which may be missing.
@@ -169,6 +172,8 @@ pub fn event_to_a2a(place: Place<'_>, seq: Seq, entry: &Entry) -> Option<a2a::St
         | Event::Moved { .. }
         | Event::CancelRequested
         | Event::Retried { .. }
+        | Event::ContextRead { .. }
+        | Event::Provided(_)
         | Event::Replied { .. } => return None,
     };
     Some(event)

@@ -4,7 +4,7 @@ use crate::child::{ChildLink, Letter, News};
 use crate::commit::{Change, Commit};
 use crate::entry::{Entry, Event};
 use crate::header::{Header, Phase};
-use crate::id::{Seq, TaskId, Ticket, Timestamp};
+use crate::id::{Digest, Seq, TaskId, Ticket, Timestamp};
 use crate::state::TaskState;
 
 use super::Breakdown;
@@ -17,13 +17,21 @@ pub struct Decision {
     /// What it is from here on.
     pub header: Header,
     changes: Vec<Change>,
+    /// Instead of what the header is from here on: that there is none, and the idempotency keys that go.
+    forgets: Option<Vec<Digest>>,
 }
 
 impl Decision {
     /// Whether anything changes at all.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.changes.is_empty() && self.before.as_ref() == Some(&self.header)
+        !self.forgets() && self.changes.is_empty() && self.before.as_ref() == Some(&self.header)
+    }
+
+    /// Whether there is no task from here on.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.forgets.is_some()
     }
 
     /// The entries to append, in order.
@@ -53,9 +61,15 @@ impl Decision {
         let partition = self.header.id.partition();
         let epoch = self.header.epoch;
         let mut changes = self.changes;
-        changes.push(Change::Header {
-            before: self.before.map(Box::new),
-            after: Box::new(self.header),
+        changes.push(match self.forgets {
+            Some(keys) => Change::Forget {
+                header: Box::new(self.header),
+                keys,
+            },
+            None => Change::Header {
+                before: self.before.map(Box::new),
+                after: Box::new(self.header),
+            },
         });
         Commit::new(partition, epoch, changes)
     }
@@ -66,6 +80,7 @@ pub(super) struct Draft {
     before: Option<Header>,
     now: Timestamp,
     changes: Vec<Change>,
+    forgets: Option<Vec<Digest>>,
 }
 
 impl Draft {
@@ -75,6 +90,7 @@ impl Draft {
             before: Some(header.clone()),
             now,
             changes: Vec::new(),
+            forgets: None,
         }
     }
 
@@ -84,6 +100,7 @@ impl Draft {
             before: None,
             now,
             changes: Vec::new(),
+            forgets: None,
         }
     }
 
@@ -129,6 +146,11 @@ impl Draft {
             let task = self.header.id;
             self.change(Change::DropState { task });
         }
+    }
+
+    /// From here on, there is no such task.
+    pub(super) fn forget(&mut self, keys: Vec<Digest>) {
+        self.forgets = Some(keys);
     }
 
     /// Stops the task until an operator looks at it.
@@ -194,6 +216,7 @@ impl Draft {
             before: self.before,
             header: self.header,
             changes: self.changes,
+            forgets: self.forgets,
         }
     }
 

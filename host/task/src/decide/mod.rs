@@ -20,9 +20,9 @@ pub use submit::{NewTask, submit};
 use crate::child::{ChildEnd, Letter};
 use crate::commit::Remembered;
 use crate::content::Message;
-use crate::entry::{Blame, Continuation, Event, InputKind};
+use crate::entry::{Blame, Continuation, Event, InputKind, Provided};
 use crate::header::{Header, Phase};
-use crate::id::{Digest, Seq, Timestamp};
+use crate::id::{Digest, Seq, Ticket, Timestamp};
 use crate::push::{MAX_PUSH_CONFIGS, PushConfig};
 use crate::{Change, TaskState};
 
@@ -38,8 +38,15 @@ pub enum Input {
     Message {
         /// The message.
         message: Message,
+        /// A webhook to register with it, which hears of what the message leads to.
+        push: Option<PushConfig>,
         /// The idempotency key under which the request is remembered, and the digest of its body.
         remember: Option<(Digest, Digest)>,
+    },
+    /// An operator answers the oldest open question, out of band.
+    Provide {
+        /// The answer.
+        message: Message,
     },
     /// A client is about to be shown the task.
     Announce,
@@ -53,6 +60,15 @@ pub enum Input {
         attempt: u32,
         /// What it did.
         event: Event,
+    },
+    /// A run withdraws a question, or gives up something else that it waited for.
+    Withdraw {
+        /// Which run.
+        attempt: u32,
+        /// What it gives up.
+        ticket: Ticket,
+        /// What clients are still asked for.
+        asking: Option<InputKind>,
     },
     /// A run gives its task up until something happens: a message, a child's end, a cancel, a moment.
     Suspend {
@@ -113,6 +129,11 @@ pub enum Input {
     PutPushConfig(PushConfig),
     /// A client removes a webhook.
     DeletePushConfig(String),
+    /// The host was told to keep ended tasks only for so long.
+    Forget {
+        /// The idempotency keys of the task's messages.
+        keys: Vec<Digest>,
+    },
 }
 
 /// How a run ended. A run that waits is suspended, not settled.
@@ -204,6 +225,9 @@ pub enum Refusal {
         "the task already has {MAX_PUSH_CONFIGS} notification configurations; delete one first"
     )]
     TooManyPushConfigs,
+    /// An operator answered a task that asks nothing.
+    #[error("the task asks nothing; it can be answered once it does")]
+    NotAsking,
     /// Only parked tasks can be resumed or sent back.
     #[error("the task is not parked")]
     NotParked,
@@ -215,6 +239,9 @@ pub enum Refusal {
         /// The last one possible.
         until: Seq,
     },
+    /// Only ended tasks can be forgotten.
+    #[error("the task has not ended")]
+    NotEnded,
     /// A task cannot change its component while it runs.
     #[error("a run of the task is going on; try again when it is over")]
     Busy,
@@ -238,7 +265,12 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     let mut draft = Draft::of(header, now);
     match input {
-        Input::Message { message, remember } => receive(&mut draft, message, remember)?,
+        Input::Message {
+            message,
+            push,
+            remember,
+        } => receive(&mut draft, message, push, remember)?,
+        Input::Provide { message } => provide(&mut draft, message)?,
         Input::Announce => draft.header.announced = true,
         Input::Cancel => cancel(&mut draft)?,
         Input::Start => run::start(&mut draft)?,
@@ -248,6 +280,11 @@ pub fn decide(
             outcome,
             jitter,
         } => run::settle(&mut draft, rules, attempt, outcome, jitter)?,
+        Input::Withdraw {
+            attempt,
+            ticket,
+            asking,
+        } => run::withdraw(&mut draft, attempt, ticket, asking)?,
         Input::Suspend {
             attempt,
             until,
@@ -263,6 +300,7 @@ pub fn decide(
         Input::Due => due(&mut draft),
         Input::PutPushConfig(config) => put_push_config(&mut draft, config)?,
         Input::DeletePushConfig(id) => delete_push_config(&mut draft, id),
+        Input::Forget { keys } => forget(&mut draft, keys)?,
     }
     Ok(draft.finish())
 }
@@ -270,15 +308,45 @@ pub fn decide(
 fn receive(
     draft: &mut Draft,
     message: Message,
+    push: Option<PushConfig>,
     remember: Option<(Digest, Digest)>,
 ) -> Result<(), Refusal> {
+    expect_room(draft)?;
+    if let Some(config) = push {
+        put_push_config(draft, config)?;
+    }
+    let seq = take_in(draft, Event::Received { message });
+    if let Some((key, body)) = remember {
+        draft.remember(key, seq, body);
+    }
+    Ok(())
+}
+
+/// Only a task that asks can be answered: what an operator says otherwise would be a message in line, which
+/// workers take for the client's.
+fn provide(draft: &mut Draft, message: Message) -> Result<(), Refusal> {
+    if !draft.header.is_ended() && !draft.header.state.is_interrupted() {
+        return Err(Refusal::NotAsking);
+    }
+    expect_room(draft)?;
+    take_in(draft, Event::Provided(Box::new(Provided { message })));
+    Ok(())
+}
+
+/// Refuses what somebody says to a task that takes no more.
+fn expect_room(draft: &Draft) -> Result<(), Refusal> {
     if draft.header.is_ended() {
         return Err(Refusal::Ended(draft.header.state));
     }
     if draft.header.received >= MAX_RECEIVED {
         return Err(Refusal::TooManyMessages);
     }
-    let seq = draft.record_outside(Event::Received { message });
+    Ok(())
+}
+
+/// Takes what somebody said to the task.
+fn take_in(draft: &mut Draft, said: Event) -> Seq {
+    let seq = draft.record_outside(said);
     draft.header.last_received = seq;
     draft.header.received += 1;
     // Whoever was asked has answered.
@@ -286,10 +354,7 @@ fn receive(
         draft.record(Event::Working);
     }
     draft.wake();
-    if let Some((key, body)) = remember {
-        draft.remember(key, seq, body);
-    }
-    Ok(())
+    seq
 }
 
 fn cancel(draft: &mut Draft) -> Result<(), Refusal> {
@@ -361,6 +426,14 @@ fn delete_push_config(draft: &mut Draft, config: String) {
     draft.header.filters.retain(|(id, _)| *id != config);
     let task = draft.header.id;
     draft.change(Change::DeletePushConfig { task, config });
+}
+
+fn forget(draft: &mut Draft, keys: Vec<Digest>) -> Result<(), Refusal> {
+    if !draft.header.is_ended() {
+        return Err(Refusal::NotEnded);
+    }
+    draft.forget(keys);
+    Ok(())
 }
 
 impl Draft {

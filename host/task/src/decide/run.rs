@@ -2,7 +2,8 @@
 
 use crate::entry::{Blame, Continuation, Event, InputKind};
 use crate::header::{Broken, Phase};
-use crate::id::{Seq, Timestamp};
+use crate::id::{Seq, Ticket, Timestamp};
+use crate::kv::{Scope, StateCall, StateResult};
 
 use super::draft::Draft;
 use super::{Breakdown, Outcome, Refusal, Rules, children, deadline_exceeded};
@@ -60,6 +61,7 @@ pub(super) fn record(draft: &mut Draft, attempt: u32, event: Event) -> Result<()
         Event::GaveUp { ticket } => Some(*ticket),
         _ => None,
     };
+    draft.header.has_state |= writes_own_state(&event);
     let seq = draft.record(event);
     if let Some((ticket, detached, task)) = child {
         children::started(draft, seq, ticket, detached, task);
@@ -68,6 +70,51 @@ pub(super) fn record(draft: &mut Draft, attempt: u32, event: Event) -> Result<()
         children::given_up(draft, ticket);
     }
     Ok(())
+}
+
+/// Gives something up. If that was what clients were asked for, they see so at once: the worker may go on for
+/// long before it does anything else that they see.
+pub(super) fn withdraw(
+    draft: &mut Draft,
+    attempt: u32,
+    ticket: Ticket,
+    asking: Option<InputKind>,
+) -> Result<(), Refusal> {
+    record(draft, attempt, Event::GaveUp { ticket })?;
+    if draft.header.state.is_interrupted() {
+        show_asking(draft, asking);
+    }
+    Ok(())
+}
+
+/// Lets clients see what they are asked for, if they see something else.
+fn show_asking(draft: &mut Draft, asking: Option<InputKind>) {
+    match asking {
+        Some(kind) if draft.header.state != kind.state() => {
+            draft.record(Event::StillAsking { kind });
+        }
+        // The question was withdrawn.
+        None if draft.header.state.is_interrupted() => {
+            draft.record(Event::Working);
+        }
+        _ => {}
+    }
+}
+
+/// Whether something is left that goes when the task ends.
+fn writes_own_state(event: &Event) -> bool {
+    let Event::State { call, result } = event else {
+        return false;
+    };
+    let is_own = matches!(
+        **call,
+        StateCall::Put {
+            scope: Scope::Task,
+            value: Some(_),
+            ..
+        }
+    );
+    is_own && matches!(result, StateResult::Written(_))
 }
 
 pub(super) fn suspend(
@@ -85,16 +132,7 @@ pub(super) fn suspend(
         draft.queue();
         return Ok(());
     }
-    match asking {
-        Some(kind) if draft.header.state != kind.state() => {
-            draft.record(Event::StillAsking { kind });
-        }
-        // The question was withdrawn.
-        None if draft.header.state.is_interrupted() => {
-            draft.record(Event::Working);
-        }
-        _ => {}
-    }
+    show_asking(draft, asking);
     draft.header.phase = Phase::Suspended { until };
     Ok(())
 }

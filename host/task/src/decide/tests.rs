@@ -126,8 +126,24 @@ fn input(word: &str, attempt: u32, header: &Header) -> Input {
         },
         "message" => Input::Message {
             message: message(),
+            push: None,
             remember: None,
         },
+        "provide" => Input::Provide { message: message() },
+        "withdraw" => Input::Withdraw {
+            attempt,
+            ticket: Ticket(1),
+            asking: None,
+        },
+        "withdraw-one" => Input::Withdraw {
+            attempt,
+            ticket: Ticket(1),
+            asking: Some(InputKind::Input),
+        },
+        "ask-auth" => record(Event::Asked {
+            kind: InputKind::Auth,
+            prompt: vec![Part::text("who are you?")],
+        }),
         "announce" => Input::Announce,
         "cancel" => Input::Cancel,
         "start" => Input::Start,
@@ -170,6 +186,9 @@ fn input(word: &str, attempt: u32, header: &Header) -> Input {
         "transient" => settle(failed(None)),
         "transient-after" => settle(failed(Some(500))),
         "stopped" => settle(Outcome::Canceled),
+        "forget" => Input::Forget {
+            keys: vec![Digest::of(b"key")],
+        },
         other => panic!("unknown word {other}"),
     }
 }
@@ -240,6 +259,19 @@ fn the_rules() {
         (false, "start ask await message start", "started -> Working Running".to_owned()),
         (false, "start ask await @20000 due", "failed -> Failed Ended".to_owned()),
         (false, "start ask await due", " -> InputRequired Suspended { until: None }".to_owned()),
+        // Being answered out of band.
+        (false, "start ask-auth provide", "provided working -> Working Running".to_owned()),
+        (false, "start ask await provide", "provided working -> Working Queued".to_owned()),
+        (false, "start ask await provide provide", "refused: NotAsking".to_owned()),
+        (true, "provide", "refused: NotAsking".to_owned()),
+        (true, "start ask complete provide", "refused: Ended(Completed)".to_owned()),
+        // Waiting no longer for an answer.
+        (false, "start ask-auth withdraw", "gave-up working -> Working Running".to_owned()),
+        (false, "start ask-auth withdraw-one", "gave-up still-asking -> InputRequired Running".to_owned()),
+        (false, "start ask withdraw-one", "gave-up -> InputRequired Running".to_owned()),
+        (false, "start ask message withdraw", "gave-up -> Working Running".to_owned()),
+        (true, "start withdraw-one", "gave-up -> Working Running".to_owned()),
+        (false, "start ask await withdraw", "refused: StaleRun".to_owned()),
         // Sleeping.
         (true, "start sleep", format!(" -> Working {}", suspended_until(300))),
         (true, "start sleep @200 due", format!(" -> Working {}", suspended_until(300))),
@@ -247,6 +279,10 @@ fn the_rules() {
         (true, "start @300 sleep", " -> Working Queued".to_owned()),
         (true, "start sleep message", "received -> Working Queued".to_owned()),
         (true, "start sleep @20000 due", "failed -> Failed Ended".to_owned()),
+        // Only what has ended is forgotten.
+        (true, "forget", "refused: NotEnded".to_owned()),
+        (true, "start park forget", "refused: NotEnded".to_owned()),
+        (true, "start complete forget", " -> Completed Ended".to_owned()),
         // Follow-ups in every state.
         (false, "message", "received -> Submitted Queued".to_owned()),
         (true, "start message", "received -> Working Running".to_owned()),
@@ -320,9 +356,8 @@ fn the_rules() {
     }
 }
 
-#[test]
-fn webhooks_hear_of_every_visible_entry_from_registration_on() {
-    let config = PushConfig {
+fn hook() -> PushConfig {
+    PushConfig {
         on: None,
         version: crate::WireVersion::V1,
         id: "hook".to_owned(),
@@ -331,9 +366,13 @@ fn webhooks_hear_of_every_visible_entry_from_registration_on() {
         scheme: None,
         credentials: None,
         created_at: NOW,
-    };
+    }
+}
+
+#[test]
+fn webhooks_hear_of_every_visible_entry_from_registration_on() {
     let header = new_task(true);
-    let header = decide(&RULES, NOW, &header, Input::PutPushConfig(config))
+    let header = decide(&RULES, NOW, &header, Input::PutPushConfig(hook()))
         .unwrap()
         .header;
     let commit = decide(&RULES, NOW, &header, Input::Start)
@@ -352,6 +391,49 @@ fn webhooks_hear_of_every_visible_entry_from_registration_on() {
         [("hook", 3)],
         "the entry `working`, not `started`"
     );
+}
+
+#[test]
+fn a_webhook_comes_with_its_message_or_not_at_all() {
+    let send = |header: &Header| {
+        let input = Input::Message {
+            message: message(),
+            push: Some(hook()),
+            remember: None,
+        };
+        decide(&RULES, NOW, header, input)
+    };
+    let mut asking = new_task(true);
+    for word in ["start", "ask"] {
+        let input = input(word, asking.attempt, &asking);
+        asking = decide(&RULES, NOW, &asking, input).unwrap().header;
+    }
+    let decision = send(&asking).unwrap();
+    assert_eq!(decision.header.push, ["hook"]);
+    let changes = decision.into_commit().changes;
+    let [Change::PutPushConfig { .. }, Change::Append { .. }, ..] = changes.as_slice() else {
+        panic!("{changes:?}");
+    };
+    let heard = |change: &Change| matches!(change, Change::Notify { .. });
+    assert!(changes.iter().any(heard), "that the task is worked on");
+
+    let full = Header {
+        received: MAX_RECEIVED,
+        ..asking.clone()
+    };
+    let many = Header {
+        push: (0..MAX_PUSH_CONFIGS).map(|id| id.to_string()).collect(),
+        ..asking.clone()
+    };
+    let complete = input("complete", asking.attempt, &asking);
+    let ended = decide(&RULES, NOW, &asking, complete).unwrap().header;
+    for (header, refusal) in [
+        (full, Refusal::TooManyMessages),
+        (many, Refusal::TooManyPushConfigs),
+        (ended, Refusal::Ended(TaskState::Completed)),
+    ] {
+        assert_eq!(send(&header).unwrap_err(), refusal);
+    }
 }
 
 proptest! {
@@ -395,5 +477,65 @@ proptest! {
             prop_assert!(header.phase != Phase::Parked || header.state == TaskState::Submitted);
             prop_assert!(header.is_ended() || header.timer().is_some() || header.phase.has_work());
         }
+    }
+}
+
+#[test]
+fn a_forgotten_task_is_one_change() {
+    let mut header = new_task(true);
+    for word in ["start", "complete"] {
+        let input = input(word, header.attempt, &header);
+        header = decide(&RULES, NOW, &header, input).unwrap().header;
+    }
+    let forget = input("forget", 0, &header);
+    let decision = decide(&RULES, NOW, &header, forget).unwrap();
+    assert!(decision.forgets() && !decision.is_nothing());
+    let changes = decision.into_commit().changes;
+    let expected = Change::Forget {
+        header: Box::new(header),
+        keys: vec![Digest::of(b"key")],
+    };
+    assert_eq!(changes, [expected]);
+}
+
+#[test]
+fn state_of_its_own_goes_with_the_task_that_wrote_some() {
+    use crate::kv::{Scope, StateCall, StateResult};
+    let put = |scope, value: Option<&[u8]>, result| Event::State {
+        call: Box::new(StateCall::Put {
+            scope,
+            key: "k".to_owned(),
+            value: value.map(|value| value.to_vec().into()),
+            ttl_ms: None,
+            expected: None,
+        }),
+        result,
+    };
+    let table = [
+        (put(Scope::Task, Some(b"v"), StateResult::Written(1)), true),
+        (
+            put(Scope::Task, Some(b"v"), StateResult::Stale(None)),
+            false,
+        ),
+        (put(Scope::Task, None, StateResult::Written(0)), false),
+        (
+            put(Scope::Tenant, Some(b"v"), StateResult::Written(1)),
+            false,
+        ),
+    ];
+    for (event, expected) in table {
+        let header = new_task(true);
+        let header = decide(&RULES, NOW, &header, Input::Start).unwrap().header;
+        let attempt = header.attempt;
+        let record = Input::Record { attempt, event };
+        let header = decide(&RULES, NOW, &header, record).unwrap().header;
+        assert_eq!(header.has_state, expected);
+        let end = input("complete", attempt, &header);
+        let changes = decide(&RULES, NOW, &header, end)
+            .unwrap()
+            .into_commit()
+            .changes;
+        let drops = |change: &Change| matches!(change, Change::DropState { .. });
+        assert_eq!(changes.iter().any(drops), expected);
     }
 }
