@@ -1,21 +1,23 @@
-//! Applying a commit: which rows of which tables follow from each change.
+//! Applying commits: which rows of which tables follow from each change.
 //!
 //! Deterministic: the same commits on the same tables make the same tables. Rows that follow from a
-//! header (work item, timer, index rows, counts) are derived here and nowhere else.
+//! header are derived in `derive`, once for each task and group of commits.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rocksdb::{DB, WriteBatch};
 use serde::Serialize;
-use taskyard_task::{Change, Commit, Digest, Header, Phase};
+use taskyard_task::{Change, Commit, Digest, Header, Phase, Seq, TaskId};
 
-use crate::key::{self, Scope};
-use crate::read::WorkItem;
+use crate::count::{Counts, Number, Tally};
+use crate::key;
 use crate::record;
 use crate::table::Table;
 
-/// Counts that are kept in memory between batches; beyond this many they are read again.
-const MAX_CACHED_COUNTS: usize = 100_000;
+/// A task's log is deleted entry by entry up to this many, which need not be read for it. A range is one
+/// write for any number, but each range that is not in a file yet makes the next reads slower, and many
+/// small tasks leave.
+const SHORT_LOG: u64 = 64;
 
 /// Why a commit cannot be applied. Always a fault of the host or of its disk.
 #[derive(Debug, thiserror::Error)]
@@ -31,130 +33,82 @@ pub(crate) enum ApplyError {
 /// Turns commits into rows. There is one, because it is the only writer.
 #[derive(Default)]
 pub(crate) struct Applier {
-    pub(crate) counts: HashMap<Vec<u8>, i64>,
+    pub(crate) counts: Counts<Number>,
+    pub(crate) tallies: Counts<Tally>,
     /// Keys of tasks' own state that are written in the batch that is being made.
     pub(crate) fresh: BTreeSet<Vec<u8>>,
 }
 
+/// A task's header on the disk, and what it is to be.
+pub(crate) type Move<'a> = (Option<&'a Header>, Option<&'a Header>);
+
+/// The tasks that a group of commits changes. What lies between its commits is seen by nobody, so it is
+/// not written either.
+#[derive(Default)]
+struct Moves<'a>(BTreeMap<TaskId, Move<'a>>);
+
+impl<'a> Moves<'a> {
+    fn add(&mut self, task: TaskId, before: Option<&'a Header>, after: Option<&'a Header>) {
+        let (_, last) = self.0.entry(task).or_insert((before, after));
+        *last = after;
+    }
+}
+
 impl Applier {
-    pub(crate) fn apply(
+    /// Adds all that a group of commits changes to `batch`, which is empty.
+    pub(crate) fn apply<'a>(
         &mut self,
         db: &DB,
         batch: &mut WriteBatch,
-        commit: &Commit,
+        group: impl IntoIterator<Item = &'a Commit>,
     ) -> Result<(), ApplyError> {
-        // Not in the middle of a batch, whose own counts cannot be read yet.
-        if batch.is_empty() {
-            self.fresh.clear();
-            if self.counts.len() > MAX_CACHED_COUNTS {
-                self.counts.clear();
-            }
-        }
+        self.fresh.clear();
         let mut rows = Rows { db, batch };
-        for change in &commit.changes {
-            match change {
-                Change::Header { before, after } => {
-                    self.header(&mut rows, before.as_deref(), after)?;
-                }
-                Change::PutState {
-                    place,
-                    key,
-                    before,
-                    after,
-                } => self.put_state(&mut rows, (place, key), *before, after.as_ref())?,
-                Change::DropState { task } => self.drop_state(&mut rows, *task)?,
-                other => rows.simple(commit, other)?,
+        let mut moves = Moves::default();
+        for commit in group {
+            for change in &commit.changes {
+                self.change(&mut rows, &mut moves, commit, change)?;
             }
         }
-        Ok(())
+        for moved in moves.0.into_values() {
+            self.derive(&mut rows, moved)?;
+        }
+        self.write_counts(&mut rows)
     }
 
-    fn header(
-        &mut self,
-        rows: &mut Rows<'_>,
-        before: Option<&Header>,
-        after: &Header,
-    ) -> Result<(), ApplyError> {
-        rows.put(Table::Header, &key::task(after.id), after)?;
-        rows.work(before, after)?;
-        rows.timer(before, after)?;
-        rows.parked(before, after)?;
-        rows.in_flight(before, after)?;
-        self.index(rows, before, after)?;
-        self.held(rows, before, after)
+    /// Writes what was counted since the last call.
+    pub(crate) fn write_counts(&mut self, rows: &mut Rows<'_>) -> Result<(), ApplyError> {
+        self.counts.write(rows)?;
+        self.tallies.write(rows)
     }
 
-    fn index(
+    fn change<'a>(
         &mut self,
         rows: &mut Rows<'_>,
-        before: Option<&Header>,
-        after: &Header,
+        moves: &mut Moves<'a>,
+        commit: &Commit,
+        change: &'a Change,
     ) -> Result<(), ApplyError> {
-        let before = before.filter(|header| header.announced);
-        if !after.announced || before.is_some_and(|before| same_place(before, after)) {
-            return Ok(());
-        }
-        for old in before.map(key::index_keys).into_iter().flatten() {
-            rows.delete(Table::Index, &old)?;
-        }
-        for new in key::index_keys(after) {
-            rows.put_raw(Table::Index, &new, &[after.state.number()])?;
-        }
-        for (header, by) in before
-            .map(|before| (before, -1))
-            .into_iter()
-            .chain([(after, 1)])
-        {
-            for scope in [Scope::All, Scope::State(header.state)] {
-                let key = key::index_prefix(&header.tenant, &header.agent, scope);
-                self.count(rows, key, by)?;
+        match change {
+            Change::Header { before, after } => {
+                moves.add(after.id, before.as_deref(), Some(after));
+                // At once, because it names the entry that is the last one now.
+                rows.parked(before.as_deref(), after)
             }
-        }
-        Ok(())
-    }
-
-    /// Keeps count of the tasks that hold a component.
-    fn held(
-        &mut self,
-        rows: &mut Rows<'_>,
-        before: Option<&Header>,
-        after: &Header,
-    ) -> Result<(), ApplyError> {
-        let (had, has) = (before.and_then(component), component(after));
-        if had == has {
-            return Ok(());
-        }
-        for (digest, by) in [(had, -1), (has, 1)] {
-            if let Some(digest) = digest {
-                self.count(rows, key::held(&after.agent, digest), by)?;
+            Change::Forget { header, keys } => {
+                moves.add(header.id, Some(header), None);
+                rows.forget(header, keys)
             }
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, rows: &mut Rows<'_>, key: Vec<u8>, by: i64) -> Result<(), ApplyError> {
-        let count = self.current(rows, &key)? + by;
-        rows.put_raw(Table::Count, &key, &count.to_be_bytes())?;
-        self.counts.insert(key, count);
-        Ok(())
-    }
-
-    /// A count as it will be once the batch is written.
-    pub(crate) fn current(&self, rows: &Rows<'_>, key: &[u8]) -> Result<i64, ApplyError> {
-        match self.counts.get(key) {
-            Some(count) => Ok(*count),
-            None => rows.count(key),
+            Change::PutState {
+                place,
+                key,
+                before,
+                after,
+            } => self.put_state(rows, (place, key), *before, after.as_ref()),
+            Change::DropState { task } => self.drop_state(rows, *task),
+            other => rows.simple(commit, other),
         }
     }
-}
-
-fn same_place(before: &Header, after: &Header) -> bool {
-    before.state == after.state && before.status_at == after.status_at
-}
-
-/// The component that a task holds, until it ends.
-fn component(header: &Header) -> Option<Digest> {
-    (!header.is_ended()).then_some(header.digest)
 }
 
 /// Rows on their way into one batch.
@@ -201,11 +155,11 @@ impl<'a> Rows<'a> {
                 self.delete(Table::Delivery, &key::lane(*task, config))?;
                 self.delete_prefix(Table::Outbox, key::lane(*task, config))
             }
-            Change::Remember { key, submitted } => self.put(
-                Table::Idempotency,
-                &key::idempotency(commit.partition, *key),
-                submitted,
-            ),
+            Change::Remember { key, submitted } => {
+                let row = key::idempotency(commit.partition, *key);
+                self.put(Table::Idempotency, &row, submitted)?;
+                self.put_raw(Table::TaskKey, &key::task_key(submitted.task, *key), &[])
+            }
             Change::Post { letter } => self.put(Table::Letter, &key::letter(letter), letter),
             Change::Taken { letter } => self.delete(Table::Letter, &key::letter(letter)),
             Change::PutRemote { child } => self.put(Table::Remote, &key::remote(child.id()), child),
@@ -221,40 +175,12 @@ impl<'a> Rows<'a> {
             }
             Change::PutAgent { agent } => self.put(Table::Agent, &key::agent(&agent.name), agent),
             Change::DeleteAgent { name } => self.delete(Table::Agent, &key::agent(name)),
-            Change::Header { .. } | Change::PutState { .. } | Change::DropState { .. } => Ok(()),
-        }
-    }
-
-    fn work(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
-        let place = |header: &Header| header.phase.has_work().then_some(header.queued_at);
-        let (had, has) = (before.and_then(place), place(after));
-        match has {
-            Some(_) if had == has => Ok(()),
-            Some(queued_at) => {
-                let item = WorkItem {
-                    task: after.id,
-                    tenant: after.tenant.clone(),
-                    agent: after.agent.clone(),
-                    queued_at,
-                };
-                self.put(Table::Work, &key::work(after.id), &item)
-            }
-            None if had.is_some() => self.delete(Table::Work, &key::work(after.id)),
-            None => Ok(()),
-        }
-    }
-
-    fn timer(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
-        let (had, has) = (before.and_then(Header::timer), after.timer());
-        if had == has {
-            return Ok(());
-        }
-        if let Some(due) = had {
-            self.delete(Table::Timer, &key::timer(due, after.id))?;
-        }
-        match has {
-            Some(due) => self.put_raw(Table::Timer, &key::timer(due, after.id), &[]),
-            None => Ok(()),
+            Change::PutApiKey { key } => self.put(Table::ApiKey, &key.id.to_bytes(), key),
+            Change::DeleteApiKey { id } => self.delete(Table::ApiKey, &id.to_bytes()),
+            Change::Header { .. }
+            | Change::Forget { .. }
+            | Change::PutState { .. }
+            | Change::DropState { .. } => Ok(()),
         }
     }
 
@@ -277,25 +203,28 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn in_flight(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
-        let (had, has) = (before.and_then(component), component(after));
-        if had == has {
-            return Ok(());
+    /// What is kept of a task besides its header and what follows from that.
+    fn forget(&mut self, header: &Header, keys: &[Digest]) -> Result<(), ApplyError> {
+        let task = header.id;
+        if header.last.0 > SHORT_LOG {
+            self.delete_prefix(Table::Log, key::task(task))?;
+        } else {
+            for seq in 1..=header.last.0 {
+                self.delete(Table::Log, &key::log(task, Seq(seq)))?;
+            }
         }
-        if let Some(digest) = had {
-            self.delete(Table::InFlight, &key::in_flight(digest, after.id))?;
+        self.delete(Table::Snapshot, &key::task(task))?;
+        for config in &header.push {
+            self.delete(Table::PushConfig, &key::push_config(task, config))?;
+            self.delete(Table::Delivery, &key::lane(task, config))?;
+            self.delete_prefix(Table::Outbox, key::lane(task, config))?;
         }
-        match has {
-            Some(digest) => self.put_raw(Table::InFlight, &key::in_flight(digest, after.id), &[]),
-            None => Ok(()),
+        for key in keys {
+            let row = key::idempotency(task.partition(), *key);
+            self.delete(Table::Idempotency, &row)?;
+            self.delete(Table::TaskKey, &key::task_key(task, *key))?;
         }
-    }
-
-    fn count(&self, key: &[u8]) -> Result<i64, ApplyError> {
-        let stored = self.db.get_pinned_cf(self.table(Table::Count)?, key)?;
-        let count =
-            stored.and_then(|bytes| Some(i64::from_be_bytes(bytes.as_ref().try_into().ok()?)));
-        Ok(count.unwrap_or_default())
+        Ok(())
     }
 
     pub(crate) fn put<T: Serialize>(

@@ -5,13 +5,14 @@ use rocksdb::ReadOptions;
 use taskyard_task::{StatePlace, Stored, TaskId, Timestamp};
 
 use crate::apply::{Applier, ApplyError, Rows};
+use crate::count::Number;
 use crate::key;
 use crate::read::end_of_prefix;
 use crate::table::Table;
 
 /// An ended task's keys are deleted one by one up to this many. A range is one write for any number, but
 /// each range that is not in a file yet makes the next reads slower, and many small tasks end.
-const FEW: i64 = 32;
+const FEW: u64 = 32;
 
 impl Applier {
     /// Writes or removes a key. `before` is when what it replaces is gone, if there was something.
@@ -40,7 +41,9 @@ impl Applier {
             None => rows.delete(Table::State, &key)?,
         }
         let by = i64::from(after.is_some()) - i64::from(before.is_some());
-        self.count_state(rows, place, by)
+        // What expires after its task was dropped is counted out a second time, which goes below nothing.
+        let key = key::state_count(place);
+        self.counts.change(rows, key, |count| count.add(by))
     }
 
     /// Removes what only this task could see. Rows of its expiry stay until their moments: whoever sweeps
@@ -51,15 +54,15 @@ impl Applier {
         task: TaskId,
     ) -> Result<(), ApplyError> {
         let place = StatePlace::Task(task);
-        let held = self.current(rows, &key::state_count(&place))?;
+        let Number(held) = self.counts.current(rows, &key::state_count(&place))?;
         let prefix = key::place(&place);
         match held {
-            // Most tasks; they cost one look-up.
             0 => return Ok(()),
             1..=FEW => self.drop_each(rows, &prefix)?,
             _ => rows.delete_prefix(Table::State, prefix)?,
         }
-        self.count_state(rows, &place, -held)
+        let key = key::state_count(&place);
+        self.counts.change(rows, key, |count| count.0 = 0)
     }
 
     fn drop_each(&mut self, rows: &mut Rows<'_>, prefix: &[u8]) -> Result<(), ApplyError> {
@@ -80,27 +83,6 @@ impl Applier {
         for key in fresh.take_while(|key| key.starts_with(prefix)) {
             rows.batch.delete_cf(table, key);
         }
-        Ok(())
-    }
-
-    /// Places come and go, unlike agents: a count of zero is no row.
-    fn count_state(
-        &mut self,
-        rows: &mut Rows<'_>,
-        place: &StatePlace,
-        by: i64,
-    ) -> Result<(), ApplyError> {
-        if by == 0 {
-            return Ok(());
-        }
-        let key = key::state_count(place);
-        // What expires after its task was dropped is counted out a second time.
-        let count = (self.current(rows, &key)? + by).max(0);
-        match count {
-            0 => rows.delete(Table::Count, &key)?,
-            count => rows.put_raw(Table::Count, &key, &count.to_be_bytes())?,
-        }
-        self.counts.insert(key, count);
         Ok(())
     }
 }

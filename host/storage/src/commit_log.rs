@@ -3,6 +3,7 @@
 //! On one host the log is RocksDB itself: appending a group of commits and applying it is one write
 //! batch, and what is kept of the log is the number of the last commit of each partition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rocksdb::{DB, WriteBatch, WriteOptions};
@@ -72,19 +73,24 @@ impl LocalLog {
 
     fn write(&mut self, group: &[Numbered]) -> Result<(), ApplyError> {
         let mut batch = WriteBatch::default();
-        for Numbered { number, commit } in group {
-            self.applier.apply(&self.db, &mut batch, commit)?;
-            let meta = self.db.cf_handle(Table::Meta.name());
-            let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
-            batch.put_cf(
-                meta,
-                key::last_commit(commit.partition),
-                number.to_be_bytes(),
-            );
+        let commits = group.iter().map(|numbered| &numbered.commit);
+        self.applier.apply(&self.db, &mut batch, commits)?;
+        let meta = self.db.cf_handle(Table::Meta.name());
+        let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
+        for (partition, number) in last_numbers(group) {
+            batch.put_cf(meta, key::last_commit(partition), number.to_be_bytes());
         }
         self.db.write_opt(batch, &self.write)?;
         Ok(())
     }
+}
+
+/// The last commit of each partition in a group.
+fn last_numbers(group: &[Numbered]) -> BTreeMap<Partition, u64> {
+    let commits = group.iter();
+    commits
+        .map(|numbered| (numbered.commit.partition, numbered.number))
+        .collect()
 }
 
 impl CommitLog for LocalLog {

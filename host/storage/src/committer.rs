@@ -202,7 +202,9 @@ impl<L: CommitLog> Writer<L> {
         };
         metrics::histogram!("taskyard_commit_batch_size").record(group.len() as f64);
         (self.on_applied)(&group);
-        for (durable, _keep, _bytes) in waiting {
+        for (durable, keep, bytes) in waiting {
+            // First, so that whoever waited finds nothing of the commit on its way any more.
+            drop((keep, bytes));
             // Whoever does not wait any more does not mind.
             let _ = durable.send(());
         }

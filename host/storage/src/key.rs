@@ -172,6 +172,12 @@ pub(crate) fn idempotency(partition: Partition, key: Digest) -> Vec<u8> {
         .done()
 }
 
+pub(crate) fn read_idempotency(row: &[u8]) -> Option<Digest> {
+    let mut reader = Reader(row);
+    reader.skip(1)?;
+    Some(Digest::from_bytes(reader.0.try_into().ok()?))
+}
+
 /// A letter lies with the task that it goes to.
 pub(crate) fn letter(letter: &Letter) -> Vec<u8> {
     let (news, since) = match letter.news {
@@ -217,37 +223,73 @@ pub(crate) fn last_commit(partition: Partition) -> Vec<u8> {
 
 pub(crate) const FORMAT: &[u8] = b"format";
 
-/// The tasks that a list runs over, before anything is filtered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope<'a> {
-    /// All tasks of an agent and tenant.
-    All,
-    /// Those in one state.
-    State(TaskState),
-    /// Those of one conversation.
-    Context(&'a str),
-}
-
-/// What all index keys of a list begin with; also the key under which their number is counted.
-pub(crate) fn index_prefix(tenant: &Tenant, agent: &AgentName, scope: Scope<'_>) -> Vec<u8> {
+/// The tasks that a list runs over: those of an agent and tenant, or of one conversation of theirs.
+fn listed(tenant: &Tenant, agent: &AgentName, context: Option<&str>) -> Writer {
     let writer = Writer::new().text(tenant.as_str()).text(agent.as_str());
-    match scope {
-        Scope::All => writer.byte(b'a'),
-        Scope::State(state) => writer.byte(b's').byte(state.number()),
+    match context {
+        None => writer.byte(b'a'),
         // A conversation's name is the client's: any bytes, any length. Its digest is neither.
-        Scope::Context(context) => writer
+        Some(context) => writer
             .byte(b'c')
             .bytes(&Digest::of(context.as_bytes()).to_bytes()),
     }
-    .done()
+}
+
+/// What all index keys begin with of tasks in one state. Lists over all states read several of these at
+/// once, so a task has one row for the agent and one for the conversation, whatever is asked for.
+pub(crate) fn index_prefix(
+    tenant: &Tenant,
+    agent: &AgentName,
+    context: Option<&str>,
+    state: TaskState,
+) -> Vec<u8> {
+    listed(tenant, agent, context).byte(state.number()).done()
+}
+
+/// Where the tasks of a list are counted.
+pub(crate) fn tally(tenant: &Tenant, agent: &AgentName, context: Option<&str>) -> Vec<u8> {
+    listed(tenant, agent, context).done()
+}
+
+/// Spans of time over which tasks are counted, as powers of two of milliseconds: a second, a minute, an
+/// hour and three days, roughly. Each is 64 of the one before, so what is newer than a moment is at most
+/// 63 of each, and some of the longest, of which a year has 118.
+pub(crate) const SPANS: [u32; 4] = [10, 16, 22, 28];
+
+/// Where the tasks of an agent are counted whose status is of one span of time. `number` is the moment
+/// without its lowest `span` bits.
+pub(crate) fn span_tally(tenant: &Tenant, agent: &AgentName, span: u32, number: u64) -> Vec<u8> {
+    let mut key = span_tallies(tenant, agent, span);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// What the keys of all counts over spans of one length begin with.
+pub(crate) fn span_tallies(tenant: &Tenant, agent: &AgentName, span: u32) -> Vec<u8> {
+    let writer = Writer::new().text(tenant.as_str()).text(agent.as_str());
+    writer.byte(b'm').bytes(&span.to_be_bytes()).done()
+}
+
+/// All places where an announced task is counted.
+pub(crate) fn tallies(header: &Header) -> impl Iterator<Item = Vec<u8>> {
+    let Header { tenant, agent, .. } = header;
+    let spans = SPANS.map(|span| span_tally(tenant, agent, span, header.status_at.0 >> span));
+    let lists = [None, Some(header.context_id.as_str())];
+    let lists = lists.map(|context| tally(tenant, agent, context));
+    lists.into_iter().chain(spans)
 }
 
 pub(crate) fn index_suffix(status_at: Timestamp, task: TaskId) -> [u8; 24] {
     let mut suffix = [0; 24];
     let (moment, id) = suffix.split_at_mut(8);
-    moment.copy_from_slice(&(!status_at.0).to_be_bytes());
+    moment.copy_from_slice(&index_moment(status_at));
     id.copy_from_slice(&task.to_bytes());
     suffix
+}
+
+/// The newest moments come first.
+pub(crate) fn index_moment(status_at: Timestamp) -> [u8; 8] {
+    (!status_at.0).to_be_bytes()
 }
 
 pub(crate) fn read_index_suffix(suffix: &[u8]) -> Option<(Timestamp, TaskId)> {
@@ -257,22 +299,59 @@ pub(crate) fn read_index_suffix(suffix: &[u8]) -> Option<(Timestamp, TaskId)> {
 }
 
 /// The index keys of an announced task.
-pub(crate) fn index_keys(header: &Header) -> [Vec<u8>; 3] {
+pub(crate) fn index_keys(header: &Header) -> [Vec<u8>; 2] {
     let suffix = index_suffix(header.status_at, header.id);
-    [
-        Scope::All,
-        Scope::State(header.state),
-        Scope::Context(&header.context_id),
-    ]
-    .map(|scope| {
-        let mut key = index_prefix(&header.tenant, &header.agent, scope);
+    [None, Some(header.context_id.as_str())].map(|context| {
+        let mut key = index_prefix(&header.tenant, &header.agent, context, header.state);
         key.extend_from_slice(&suffix);
         key
     })
 }
 
-/// What the keys begin with under which unfinished tasks are counted by agent and component. No tenant
-/// begins with this byte, so these keys and those of lists never meet.
+/// Ended tasks by tenant, those first that ended first. A task's last status is its end.
+pub(crate) fn ended(header: &Header) -> Vec<u8> {
+    ended_row(&header.tenant, header.status_at, header.id)
+}
+
+pub(crate) fn ended_row(tenant: &Tenant, at: Timestamp, task: TaskId) -> Vec<u8> {
+    let writer = Writer::new().text(tenant.as_str());
+    writer.number(at.0).task(task).done()
+}
+
+/// What the keys of a tenant's ended tasks begin with.
+pub(crate) fn ended_of(tenant: &Tenant) -> Vec<u8> {
+    Writer::new().text(tenant.as_str()).done()
+}
+
+/// Where the ended tasks of tenants behind this one begin.
+pub(crate) fn ended_behind(tenant: &Tenant) -> Vec<u8> {
+    let writer = Writer::new().bytes(tenant.as_str().as_bytes());
+    writer.byte(1).done()
+}
+
+pub(crate) fn read_ended(key: &[u8]) -> Option<(Tenant, Timestamp, TaskId)> {
+    let mut reader = Reader(key);
+    let tenant = reader.text()?.parse().ok()?;
+    Some((tenant, Timestamp(reader.number()?), reader.task()?))
+}
+
+pub(crate) fn task_key(task: TaskId, key: Digest) -> Vec<u8> {
+    Writer::new().task(task).bytes(&key.to_bytes()).done()
+}
+
+pub(crate) fn read_task_key(row: &[u8]) -> Option<Digest> {
+    let mut reader = Reader(row);
+    reader.task()?;
+    Some(Digest::from_bytes(reader.0.try_into().ok()?))
+}
+
+/// What the keys of all children on other hosts of a task begin with.
+pub(crate) fn remotes_of(parent: TaskId) -> Vec<u8> {
+    let partition = parent.partition().number();
+    Writer::new().byte(partition).task(parent).done()
+}
+
+/// What the keys begin with under which unfinished tasks are counted by agent and component.
 pub(crate) const HELD: &[u8] = &[0xff];
 
 /// Where the unfinished tasks of an agent are counted by component.
@@ -325,9 +404,21 @@ pub(crate) fn read_state_expiry(row: &[u8]) -> Option<Timestamp> {
     Reader(row).number().map(Timestamp)
 }
 
-/// Where the keys of a place are counted. As with [`HELD`], no tenant begins with this byte.
+/// What the keys begin with under which keys of places are counted.
+pub(crate) const STATE_COUNT: u8 = 0xfe;
+
+/// Where the keys of a place are counted.
 pub(crate) fn state_count(at: &StatePlace) -> Vec<u8> {
-    Writer::new().byte(0xfe).bytes(&place(at)).done()
+    Writer::new().byte(STATE_COUNT).bytes(&place(at)).done()
+}
+
+/// What the keys begin with under which ended tasks are counted.
+pub(crate) const ENDED_COUNT: u8 = 0xfd;
+
+/// Where the ended tasks of a tenant are counted.
+pub(crate) fn ended_count(tenant: &Tenant) -> Vec<u8> {
+    let writer = Writer::new().byte(ENDED_COUNT);
+    writer.text(tenant.as_str()).done()
 }
 
 #[cfg(test)]
@@ -398,6 +489,26 @@ mod tests {
         }
 
         #[test]
+        fn ended_tasks_are_ordered_by_tenant_and_then_by_moment(
+            a: u64, b: u64, x: [u8; 16], y: [u8; 16], s in "(acme|ac|a|)", t in "(acme|ac|a|)",
+        ) {
+            let tenant = |name: &str| name.parse::<Tenant>().unwrap();
+            let row = |name, at, id| ended_row(&tenant(name), Timestamp(at), task_id(id));
+            let (first, second) = (row(&s, a, x), row(&t, b, y));
+            prop_assert_eq!(first.cmp(&second), (&s, a, x).cmp(&(&t, b, y)));
+            prop_assert_eq!(first.starts_with(&ended_of(&tenant(&t))), s == t);
+            prop_assert_eq!(ended_behind(&tenant(&t)) <= first, s > t);
+            prop_assert_eq!(read_ended(&first), Some((tenant(&s), Timestamp(a), task_id(x))));
+        }
+
+        #[test]
+        fn idempotency_keys_are_found_by_their_task(x: [u8; 16], y: [u8; 32]) {
+            let row = task_key(task_id(x), Digest::from_bytes(y));
+            prop_assert!(row.starts_with(&task(task_id(x))));
+            prop_assert_eq!(read_task_key(&row), Some(Digest::from_bytes(y)));
+        }
+
+        #[test]
         fn tasks_are_found_by_their_component(x: [u8; 32], y: [u8; 16]) {
             let (component, task) = (Digest::from_bytes(x), task_id(y));
             let key = in_flight(component, task);
@@ -458,6 +569,7 @@ mod tests {
             // Whatever comes out, nothing panics.
             let _ = (read_timer(&bytes), read_lane(&bytes), read_outbox_seq(&bytes), read_index_suffix(&bytes));
             let _ = (read_state(&bytes, 3), read_state_expiry(&bytes));
+            let _ = (read_ended(&bytes), read_task_key(&bytes));
         }
     }
 }

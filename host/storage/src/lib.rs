@@ -7,7 +7,12 @@ mod apply;
 mod apply_state;
 mod commit_log;
 mod committer;
+mod count;
+mod derive;
+mod ended;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod list;
 mod open;
@@ -18,9 +23,11 @@ mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use commit_log::{AppendError, CommitLog, Numbered};
 pub use committer::{Durable, Failed, Reservation};
+pub use ended::EndedTask;
 pub use error::OpenError;
 pub use key::Lane;
 pub use list::{ListPage, ListQuery, Position};

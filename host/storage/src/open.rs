@@ -12,10 +12,11 @@ use crate::committer::{Committer, Failed, Reservation};
 use crate::error::OpenError;
 use crate::key;
 use crate::table::Table;
+use crate::upgrade;
 
-/// The format that this version writes; it reads this one.
-const FORMAT: u32 = 2;
-/// The oldest format that it reads. Format 1 belongs to the worker world 0.1, whose components do not link.
+/// The format that this version writes.
+const FORMAT: u32 = 3;
+/// The oldest format that it reads, and brings forward. Format 1 belongs to the worker world 0.1, whose components do not link.
 const OLDEST_FORMAT: u32 = 2;
 
 /// Memory for blocks that were read lately; the rest is left to the operating system's cache.
@@ -26,6 +27,11 @@ const WRITE_BUFFERS_BYTES: usize = 16 << 20;
 /// The write-ahead log is cut at this size by flushing the tables that hold it back: bounds both the
 /// disk that it takes and the time that a restart needs to read it.
 const MAX_WAL_BYTES: u64 = 256 << 20;
+
+/// A file in which this many of so many rows in a row are deletions is rewritten without them soon.
+const DENSE_DELETIONS: usize = 512;
+/// See [`DENSE_DELETIONS`].
+const DENSE_WINDOW: usize = 1_024;
 
 /// How data is stored.
 #[derive(Debug, Clone)]
@@ -125,12 +131,12 @@ fn open_database(folder: &Path) -> Result<DB, OpenError> {
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
     let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
-    let tables =
-        Table::ALL.map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(&cache)));
+    let tables = Table::ALL
+        .map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(table, &cache)));
     DB::open_cf_descriptors(&options, folder, tables).map_err(|error| open_error(folder, &error))
 }
 
-fn table_options(cache: &Cache) -> Options {
+fn table_options(table: Table, cache: &Cache) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     // Point look-ups of tasks that do not exist read nothing.
@@ -138,6 +144,11 @@ fn table_options(cache: &Cache) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
     options.set_compression_type(DBCompressionType::Lz4);
+    // Tasks move through lists, timers and queues, and leave deleted rows behind. Whoever reads the first
+    // rows of these tables again and again must not walk over many that are gone.
+    if let Table::Index | Table::Timer | Table::Ended | Table::Letter = table {
+        options.add_compact_on_deletion_collector_factory(DENSE_WINDOW, DENSE_DELETIONS, 0.0);
+    }
     options
 }
 
@@ -166,18 +177,17 @@ fn check_format(db: &DB, folder: &Path) -> Result<(), OpenError> {
         .map_err(|error| other(error.to_string()))?;
     let found = stored.map(|bytes| <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_be_bytes));
     match found {
-        None => {
-            let mut write = WriteOptions::default();
-            write.set_sync(true);
-            db.put_cf_opt(meta, key::FORMAT, FORMAT.to_be_bytes(), &write)
-                .map_err(|error| other(error.to_string()))
-        }
+        None => write_format(db).map_err(other),
         Some(Ok(found)) if found < OLDEST_FORMAT => Err(OpenError::OlderFormat {
             folder: folder.to_owned(),
             found,
             known: OLDEST_FORMAT,
         }),
-        Some(Ok(found)) if found <= FORMAT => Ok(()),
+        Some(Ok(FORMAT)) => Ok(()),
+        Some(Ok(found)) if found < FORMAT => {
+            upgrade::from_2(db).map_err(|error| other(error.to_string()))?;
+            write_format(db).map_err(other)
+        }
         Some(Ok(found)) => Err(OpenError::NewerFormat {
             folder: folder.to_owned(),
             found,
@@ -185,4 +195,13 @@ fn check_format(db: &DB, folder: &Path) -> Result<(), OpenError> {
         }),
         Some(Err(_)) => Err(other("its format cannot be read".to_owned())),
     }
+}
+
+fn write_format(db: &DB) -> Result<(), String> {
+    let meta = db.cf_handle(Table::Meta.name());
+    let meta = meta.ok_or("the table of the host's facts is missing")?;
+    let mut write = WriteOptions::default();
+    write.set_sync(true);
+    db.put_cf_opt(meta, key::FORMAT, FORMAT.to_be_bytes(), &write)
+        .map_err(|error| error.to_string())
 }

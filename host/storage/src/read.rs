@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use taskyard_task::commit::{DeliveryState, Remembered};
 use taskyard_task::{
-    Agent, AgentName, Digest, Entry, Header, Letter, Partition, Plugin, PushConfig, RemoteChild,
-    RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
+    Agent, AgentName, ApiKey, Digest, Entry, Header, Letter, Partition, Plugin, Priority,
+    PushConfig, RemoteChild, RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
 };
 
+use crate::count::{Counter, Number};
 use crate::key::{self, Lane};
 use crate::open::Storage;
 use crate::record::{self, RecordError};
@@ -46,6 +47,9 @@ pub struct WorkItem {
     pub agent: AgentName,
     /// Its place in line.
     pub queued_at: Timestamp,
+    /// Its place before others in that line. Rows of earlier versions do not say.
+    #[serde(default)]
+    pub priority: Priority,
 }
 
 impl Storage {
@@ -262,6 +266,14 @@ impl Storage {
         self.all(Table::Agent)
     }
 
+    /// All API keys, dead ones too. Read once, at start.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn api_keys(&self) -> Result<Vec<ApiKey>, ReadError> {
+        self.all(Table::ApiKey)
+    }
+
     /// One plugin.
     ///
     /// # Errors
@@ -360,15 +372,11 @@ impl Storage {
             // Keeps the iterator from walking over deleted rows of whoever comes next.
             options.set_iterate_upper_bound(end);
         }
-        let mut iterator = self.db.raw_iterator_cf_opt(self.table(table)?, options);
-        iterator.seek(start);
-        Ok(Rows {
-            iterator,
-            begun: false,
-        })
+        let iterator = self.db.raw_iterator_cf_opt(self.table(table)?, options);
+        Ok(Rows::from(iterator, start))
     }
 
-    fn table(&self, table: Table) -> Result<&ColumnFamily, ReadError> {
+    pub(crate) fn table(&self, table: Table) -> Result<&ColumnFamily, ReadError> {
         let found = self.db.cf_handle(table.name());
         found.ok_or_else(|| damaged(table, "the table is missing"))
     }
@@ -393,7 +401,16 @@ pub(crate) struct Rows<'a> {
     begun: bool,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The rows of `iterator` from `start` on.
+    pub(crate) fn from(mut iterator: DBRawIterator<'a>, start: &[u8]) -> Self {
+        iterator.seek(start);
+        Self {
+            iterator,
+            begun: false,
+        }
+    }
+
     /// The next row. Not an `Iterator`: rows are lent, not given.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         if self.begun {
@@ -415,8 +432,7 @@ fn held_digest(key: &[u8]) -> Result<Digest, ReadError> {
 }
 
 fn read_count(bytes: &[u8]) -> u64 {
-    let count = bytes.try_into().map_or(0, i64::from_be_bytes);
-    u64::try_from(count).unwrap_or_default()
+    Number::from_row(bytes).0
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, ReadError> {

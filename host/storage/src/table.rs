@@ -11,10 +11,14 @@ pub(crate) enum Table {
     Header,
     /// Task -> what its long log amounts to.
     Snapshot,
-    /// Look-up orders for lists -> state.
+    /// Tenant, agent, perhaps conversation, state, moment, task that clients know of -> nothing.
     Index,
-    /// What is counted -> how many.
+    /// Tenant, agent, what is counted -> how many tasks in each state.
+    Tally,
+    /// What else is counted -> how many.
     Count,
+    /// Tenant, moment, task that ended then -> nothing.
+    Ended,
     /// Partition, task -> work item.
     Work,
     /// Partition, moment, task -> nothing.
@@ -31,6 +35,8 @@ pub(crate) enum Table {
     PushConfig,
     /// Partition, digest of an idempotency key -> what it stands for.
     Idempotency,
+    /// Task, digest of an idempotency key of one of its messages -> nothing.
+    TaskKey,
     /// Place, key -> what a worker stored there.
     State,
     /// Moment, place, key -> the place and the key, which are gone from then on.
@@ -45,16 +51,20 @@ pub(crate) enum Table {
     Component,
     /// Name -> agent.
     Agent,
+    /// Id -> API key.
+    ApiKey,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Meta,
         Self::Log,
         Self::Header,
         Self::Snapshot,
         Self::Index,
+        Self::Tally,
         Self::Count,
+        Self::Ended,
         Self::Work,
         Self::Timer,
         Self::Parked,
@@ -63,6 +73,7 @@ impl Table {
         Self::Delivery,
         Self::PushConfig,
         Self::Idempotency,
+        Self::TaskKey,
         Self::State,
         Self::StateExpiry,
         Self::Letter,
@@ -70,6 +81,7 @@ impl Table {
         Self::Plugin,
         Self::Component,
         Self::Agent,
+        Self::ApiKey,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -79,7 +91,9 @@ impl Table {
             Self::Header => "header",
             Self::Snapshot => "snapshot",
             Self::Index => "index",
+            Self::Tally => "tally",
             Self::Count => "count",
+            Self::Ended => "ended",
             Self::Work => "work",
             Self::Timer => "timer",
             Self::Parked => "parked",
@@ -88,6 +102,7 @@ impl Table {
             Self::Delivery => "delivery",
             Self::PushConfig => "push-config",
             Self::Idempotency => "idempotency",
+            Self::TaskKey => "task-key",
             Self::State => "state",
             Self::StateExpiry => "state-expiry",
             Self::Letter => "letter",
@@ -95,6 +110,7 @@ impl Table {
             Self::Plugin => "plugin",
             Self::Component => "component",
             Self::Agent => "agent",
+            Self::ApiKey => "api-key",
         }
     }
 }

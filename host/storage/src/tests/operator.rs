@@ -76,6 +76,7 @@ async fn parked_tasks_are_listed_until_they_go_on() {
     };
     let message = Input::Message {
         message,
+        push: None,
         remember: None,
     };
     let header = step(&storage, task_id(1), 9_500, message).await;

@@ -1,0 +1,85 @@
+//! Where `fuzz/` reaches what reads bytes of others: functions that take anything, must not panic, and
+//! check what must hold. The corpus of each is walked by an ordinary test.
+
+use taskyard_task::entry::Entry;
+use taskyard_task::{Agent, Header, TaskView};
+
+use crate::{key, record};
+
+/// A record of any table.
+///
+/// # Panics
+/// If what was read cannot be written, or is something else when it is read again.
+pub fn record(bytes: &[u8]) {
+    check::<Entry>(bytes);
+    check::<Header>(bytes);
+    check::<TaskView>(bytes);
+    check::<Agent>(bytes);
+}
+
+/// What is read has one form on the disk from then on.
+fn check<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) {
+    let Ok(read) = record::decode::<T>(bytes) else {
+        return;
+    };
+    let written = record::encode(&read).ok();
+    let again = written.as_deref().map(record::decode::<T>);
+    let again = again.and_then(Result::ok);
+    let again = again.and_then(|again| record::encode(&again).ok());
+    assert!(written.is_some() && written == again, "a record changed");
+}
+
+/// A key of any table.
+///
+/// # Panics
+/// If a key is read as something that is written as another one.
+pub fn key(bytes: &[u8]) {
+    if let Some((_, due, task)) = key::read_timer(bytes) {
+        let written = key::timer(due, task);
+        // The partition is part of the task's id.
+        assert_eq!(bytes.get(1..written.len()), written.get(1..));
+    }
+    if let Some((since, task)) = key::read_parked(bytes) {
+        assert!(bytes.starts_with(&key::parked(since, task)));
+    }
+    if let Some(lane) = key::read_lane(bytes) {
+        let written = key::lane(lane.task, &lane.config);
+        assert_eq!(bytes.get(1..written.len()), written.get(1..));
+    }
+    if let Some((tenant, at, task)) = key::read_ended(bytes) {
+        assert!(bytes.starts_with(&key::ended_row(&tenant, at, task)));
+    }
+    let _ = key::read_in_flight(bytes);
+    let _ = key::read_outbox_seq(bytes);
+    let _ = key::read_idempotency(bytes);
+    let _ = key::read_remote(bytes);
+    let _ = key::read_task_key(bytes);
+    let _ = key::read_index_suffix(bytes);
+    let _ = key::read_state_expiry(bytes);
+    for place in 0..4 {
+        let _ = key::read_state(bytes, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn walk(target: &str, run: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+        let files = std::fs::read_dir(folder.join(target)).unwrap();
+        let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            run(&std::fs::read(file).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_corpus_breaks_nothing() {
+        walk("record", record);
+        walk("key", key);
+    }
+}
