@@ -90,7 +90,8 @@ impl Broker {
         }
     }
 
-    async fn announce(&self, task: TaskId) -> Result<(), Error> {
+    /// Shows `task` to clients now, unless it has ended.
+    pub(crate) async fn announce(&self, task: TaskId) -> Result<(), Error> {
         match self.shared.storage.header(task)? {
             Some(header) if !header.announced && !header.is_ended() => {
                 let unless_ended = |header: &taskyard_task::Header| {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agents::{Agents, Inspector};
 use crate::announcer::Announcer;
+use crate::api_keys::ApiKeys;
 use crate::config::Config;
 use crate::error::Error;
 use crate::letters::Mailbox;
@@ -22,6 +23,7 @@ use crate::outbox::Outbox;
 use crate::probe::Prober;
 use crate::push::WebhookPolicy;
 use crate::remotes::Remotes;
+use crate::retention::Round;
 use crate::scheduler::Scheduler;
 use crate::send::IdempotencyLocks;
 use crate::slots::{Slot, Slots};
@@ -55,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) remotes: Arc<Remotes>,
     pub(crate) state: Arc<StateOnTheWay>,
     pub(crate) agents: Agents,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) announcer: Announcer,
     pub(crate) idempotency: IdempotencyLocks,
     pub(crate) inspector: OnceLock<Arc<dyn Inspector>>,
@@ -62,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) prober: OnceLock<Arc<dyn Prober>>,
     /// Parked tasks as decided, whether that is durable yet or not.
     pub(crate) parked: AtomicU64,
+    /// What was forgotten last.
+    pub(crate) forgotten: Mutex<Option<Round>>,
     scheduler: Mutex<Scheduler>,
     /// Something may be ready for a run.
     pub(crate) runnable: Notify,
@@ -107,6 +112,7 @@ impl Broker {
         sources: Sources,
     ) -> Result<Self, Error> {
         let agents = Agents::load(&storage)?;
+        let api_keys = ApiKeys::load(&storage)?;
         let work = storage.work()?;
         let scheduler = recover(work.clone(), &config, &agents);
         let Listeners {
@@ -120,6 +126,7 @@ impl Broker {
         let shared = Shared {
             sources,
             agents,
+            api_keys,
             slots,
             outbox,
             mailbox,
@@ -131,6 +138,7 @@ impl Broker {
             webhooks: OnceLock::new(),
             prober: OnceLock::new(),
             parked: AtomicU64::new(storage.count_parked()?),
+            forgotten: Mutex::default(),
             scheduler: Mutex::new(scheduler),
             runnable: Notify::new(),
             run_over: Notify::new(),
@@ -155,6 +163,10 @@ impl Broker {
             .background
             .spawn(broker.clone().run_announcer());
         broker.shared.background.spawn(broker.clone().run_letters());
+        broker
+            .shared
+            .background
+            .spawn(broker.clone().run_retention());
         Ok(broker)
     }
 
@@ -248,7 +260,10 @@ impl Broker {
         if decision.is_nothing() {
             return Ok((changed, None));
         }
-        turn.decide(decision.header.clone());
+        match decision.forgets() {
+            true => turn.forget(),
+            false => turn.decide(decision.header.clone()),
+        }
         self.follow(&decision);
         let keep = also(&mut decision);
         // IMPORTANT: within the turn, so that commits of a task queue in the order of its decisions.
@@ -335,16 +350,20 @@ pub(crate) fn work_item(header: &Header) -> WorkItem {
         tenant: header.tenant.clone(),
         agent: header.agent.clone(),
         queued_at: header.queued_at,
+        priority: header.priority,
     }
 }
 
-fn input_size(input: &Input) -> usize {
+/// Roughly how many bytes a commit of `input` will write.
+pub(crate) fn input_size(input: &Input) -> usize {
     let content = match input {
-        Input::Message { message, .. } => message.size(),
+        Input::Message { message, .. } | Input::Provide { message } => message.size(),
         Input::Record { event, .. } => event.size(),
         Input::Letter { end: Some(end), .. } | Input::RemoteEnded { end, .. } => end.size(),
+        Input::Forget { keys } => keys.len() * SMALL_COMMIT_BYTES,
         Input::Letter { end: None, .. }
         | Input::Suspend { .. }
+        | Input::Withdraw { .. }
         | Input::Resume
         | Input::Rewind { .. }
         | Input::Move { .. }
@@ -378,6 +397,12 @@ impl Listeners {
                 Change::Header { after, .. } if woken.insert(after.id) => self.slots.wake(after.id),
                 Change::Notify { task, config, .. } => self.outbox.add(*task, config),
                 Change::PutPushConfig { task, config } => self.outbox.add(*task, &config.id),
+                // Nothing is known against the webhook any more: what is due can be tried again.
+                Change::DeliveryState {
+                    task,
+                    config,
+                    state: None,
+                } => self.outbox.add(*task, config),
                 Change::Post { letter } => self.mailbox.post(*letter),
                 Change::PutRemote { child } if child.stage == RemoteStage::New || child.cancel => {
                     self.remotes.add([child.id()]);

@@ -15,6 +15,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// How long things may take.
     pub task: TaskConfig,
+    /// How long ended tasks are kept.
+    pub retention: RetentionConfig,
     /// What a worker may use, where its agent says nothing else.
     pub worker: RunLimits,
     /// The agent at the root of the host.
@@ -31,7 +33,8 @@ pub struct QueueLimits {
     pub max_runs_per_agent: u32,
     /// Runs at once for one tenant.
     pub max_runs_per_tenant: u32,
-    /// Tasks in line on this host; new ones are refused beyond it.
+    /// Tasks in line on this host; new ones are refused beyond it. Of each tenant, at most
+    /// `max_queued_per_tenant` count.
     pub max_queued: u32,
     /// Tasks in line for one tenant; new ones are refused beyond it.
     pub max_queued_per_tenant: u32,
@@ -70,6 +73,23 @@ impl Default for TaskConfig {
             cancel_grace_ms: 5_000,
             announce_after_ms: 1_000,
         }
+    }
+}
+
+/// How long ended tasks are kept: for good, unless one of these says otherwise. What was deleted is gone,
+/// so that is for the operator to choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// A task is forgotten when this many seconds have passed since its end.
+    pub max_age_seconds: Option<u64>,
+    /// A tenant has at most this many ended tasks; those that ended first are forgotten first.
+    pub max_tasks_per_tenant: Option<u64>,
+}
+
+impl RetentionConfig {
+    pub(crate) fn is_on(self) -> bool {
+        self.max_age_seconds.is_some() || self.max_tasks_per_tenant.is_some()
     }
 }
 

@@ -16,6 +16,15 @@ pub enum Error {
     /// Client: no agent of this name is deployed, or it is being unloaded and takes no new tasks.
     #[error("agent not found")]
     AgentNotFound,
+    /// Operator: there is no such API key.
+    #[error("API key not found")]
+    ApiKeyNotFound,
+    /// Operator: there are as many API keys as there may be, and all of them live.
+    #[error("there are {limit} API keys, and all of them live; revoke one first")]
+    TooManyApiKeys {
+        /// How many there may be.
+        limit: usize,
+    },
     /// Operator: no such plugin is loaded.
     #[error("plugin not found")]
     PluginNotFound,

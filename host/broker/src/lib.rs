@@ -6,10 +6,14 @@
 
 mod agents;
 mod announcer;
+mod api_keys;
 mod broker;
 mod children;
 mod config;
+mod contexts;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod letters;
 mod operations;
 mod operator;
@@ -17,6 +21,7 @@ mod outbox;
 mod probe;
 mod push;
 mod remotes;
+mod retention;
 mod run;
 mod scheduler;
 mod send;
@@ -29,9 +34,10 @@ mod timers;
 mod watch;
 
 pub use agents::{AgentChanges, AgentStatus, DeployRequest, Drain, Inspector};
+pub use api_keys::{MadeApiKey, NewApiKey};
 pub use broker::{Broker, Sources};
 pub use children::ChildBegun;
-pub use config::{Config, QueueLimits, TaskConfig};
+pub use config::{Config, QueueLimits, RetentionConfig, TaskConfig};
 pub use error::Error;
 pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
 pub use operator::{
@@ -43,6 +49,6 @@ pub use push::{PushRequest, WebhookPolicy};
 pub use remotes::RemoteWork;
 pub use run::Run;
 pub use send::{IdempotencyKey, SendRequest, Sent, Wishes};
-pub use stats::{Stats, TenantStats};
+pub use stats::{Forgotten, Stats, TenantStats};
 pub use taskyard_storage::Lane;
 pub use watch::Watch;

@@ -20,9 +20,19 @@ pub struct Caller {
     pub tenant: Tenant,
     /// Who of the tenant, if known.
     pub principal: Option<String>,
+    /// The agents that the caller's credentials are good for; all if absent.
+    pub agents: Option<Vec<AgentName>>,
 }
 
 impl Caller {
+    /// Whether the caller could get the task, if need be from another agent than it talks to.
+    pub(crate) fn may_refer_to(&self, header: &Header) -> bool {
+        let agents = self.agents.as_ref();
+        header.announced
+            && header.tenant == self.tenant
+            && agents.is_none_or(|agents| agents.contains(&header.agent))
+    }
+
     /// Refuses tasks that the caller may not see as if they did not exist (A2A 3.3.2).
     pub(crate) fn may_see(&self, agent: &AgentName, header: &Header) -> Result<(), Error> {
         let visible = header.announced && header.tenant == self.tenant && header.agent == *agent;
@@ -109,9 +119,12 @@ impl Broker {
         };
         let page = self.shared.storage.list(&stored)?;
         let mut tasks = Vec::with_capacity(page.tasks.len());
-        for task in page.tasks {
-            if let Some(header) = self.shared.storage.header(task)? {
-                tasks.push(self.snapshot_of(header)?);
+        for header in page.tasks {
+            match self.snapshot_of(header) {
+                Ok(task) => tasks.push(task),
+                // It was forgotten since the page was read.
+                Err(Error::TaskNotFound) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(TaskPage {
@@ -158,7 +171,8 @@ impl Broker {
         Ok(header)
     }
 
-    /// What the durable log of a task amounts to, up to where `header` says.
+    /// What the durable log of a task amounts to, up to where `header` says. [`Error::TaskNotFound`] if it
+    /// was forgotten meanwhile.
     pub(crate) fn snapshot_of(&self, header: Header) -> Result<TaskSnapshot, Error> {
         let stored = match header.is_ended() {
             true => self.shared.storage.snapshot(header.id)?,
@@ -177,6 +191,9 @@ impl Broker {
         while view.last < last {
             let page = self.shared.storage.log(task, view.last, FOLD_PAGE)?;
             if page.is_empty() {
+                if self.shared.storage.header(task)?.is_none() {
+                    return Err(Error::TaskNotFound);
+                }
                 let problem = format!(
                     "the log of task {task} ends at {} instead of {last}",
                     view.last

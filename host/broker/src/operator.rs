@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use taskyard_storage::{ParkedRow, Position};
 use taskyard_task::decide::Breakdown;
 use taskyard_task::{
-    AgentName, Digest, Entry, Event, Header, Input, Observation, Phase, Plugin, Refusal, Seq,
-    TaskId, Timestamp,
+    AgentName, Digest, Entry, Event, Header, Input, Message, Observation, Part, Phase, Plugin,
+    Refusal, Seq, TaskId, Timestamp,
 };
 
 use crate::broker::Broker;
@@ -267,6 +267,22 @@ impl Broker {
     /// [`Error::TaskNotFound`], [`Error::Refused`].
     pub async fn rewind(&self, task: TaskId, to: Seq) -> Result<Header, Error> {
         self.operate(task, Input::Rewind { to }).await
+    }
+
+    /// Answers the oldest open question of a task, out of band (A2A 4.1.3): the worker gets the answer, and
+    /// its client does not see it.
+    ///
+    /// # Errors
+    /// [`Error::TaskNotFound`]; [`Error::Refused`] if the task asks nothing, or has ended.
+    pub async fn answer(&self, task: TaskId, parts: Vec<Part>) -> Result<Header, Error> {
+        let message = Message {
+            id: self.shared.sources.ids.unique(),
+            parts,
+            metadata: None,
+            extensions: Vec::new(),
+            reference_task_ids: Vec::new(),
+        };
+        self.operate(task, Input::Provide { message }).await
     }
 
     /// Ends a task as failed.

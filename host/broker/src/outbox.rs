@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use taskyard_storage::Lane;
 use taskyard_task::commit::DeliveryState;
-use taskyard_task::{Change, Commit, PushConfig, Seq, TaskId, wire};
+use taskyard_task::wire::{self, Notification, Projection};
+use taskyard_task::{Change, Commit, Header, PushConfig, Seq, TaskId, WireVersion};
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::operations::TaskSnapshot;
 
 /// The lanes that got something to do since they were asked for. At most one element for each lane
 /// that has rows on disk.
@@ -52,7 +54,7 @@ pub struct Delivery {
     /// Where to.
     pub config: PushConfig,
     /// What to say (A2A 4.3.3).
-    pub payload: a2a::StreamResponse,
+    pub payload: Notification,
     /// How the attempts went so far, if there were any.
     pub state: Option<DeliveryState>,
 }
@@ -77,10 +79,14 @@ impl Broker {
     pub async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
         let storage = &self.shared.storage;
         while let Some(seq) = storage.next_due(lane)? {
-            let payload = self.payload(lane.task, seq)?;
             let config = storage.push_config(lane.task, &lane.config)?;
+            let payload = match &config {
+                Some(config) => self.payload(config, lane.task, seq)?,
+                None => None,
+            };
             let (Some(config), Some(payload)) = (config, payload) else {
-                // The configuration was removed while its row was on the way.
+                // The configuration was removed while its row was on the way, or its version of the
+                // protocol has no words for the event.
                 self.forget(lane, seq).await?;
                 continue;
             };
@@ -119,6 +125,11 @@ impl Broker {
         delivery: &Delivery,
         state: DeliveryState,
     ) -> Result<(), Error> {
+        let Lane { task, config } = &delivery.lane;
+        // Removed while the attempt was on its way: a row about it would stay for ever.
+        if self.shared.storage.push_config(*task, config)?.is_none() {
+            return Ok(());
+        }
         let change = delivery_state(&delivery.lane, Some(state));
         self.commit_for(&delivery.lane, vec![change]).await
     }
@@ -131,17 +142,67 @@ impl Broker {
         Ok(self.shared.storage.delivery_states(most)?)
     }
 
-    fn payload(&self, task: TaskId, seq: Seq) -> Result<Option<a2a::StreamResponse>, Error> {
-        let storage = &self.shared.storage;
-        let Some(header) = storage.header(task)? else {
+    /// Tries a lane again at once, as if nothing had failed; also one that was given up. What is due goes
+    /// out in order, as ever. `false` if its deliveries go well, or there is no such lane.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if that cannot be stored.
+    pub async fn retry_deliveries(&self, lane: &Lane) -> Result<bool, Error> {
+        if self.shared.storage.delivery_state(lane)?.is_none() {
+            return Ok(false);
+        }
+        self.commit_for(lane, vec![delivery_state(lane, None)])
+            .await?;
+        Ok(true)
+    }
+
+    fn payload(
+        &self,
+        config: &PushConfig,
+        task: TaskId,
+        seq: Seq,
+    ) -> Result<Option<Notification>, Error> {
+        let Some(header) = self.shared.storage.header(task)? else {
             return Ok(None);
         };
+        let Some(event) = self.event(&header, seq)? else {
+            return Ok(None);
+        };
+        match config.version {
+            WireVersion::V1 => Ok(Some(Notification::V1(Box::new(event)))),
+            WireVersion::V03 if wire::is_news_to_v03(&event) => {
+                let task = self.task_at(header, seq)?;
+                Ok(Some(Notification::V03(Box::new(task))))
+            }
+            WireVersion::V03 => Ok(None),
+        }
+    }
+
+    fn event(&self, header: &Header, seq: Seq) -> Result<Option<a2a::StreamResponse>, Error> {
         let before = Seq(seq.0.saturating_sub(1));
-        let entry = storage
-            .log(task, before, 1)?
+        let entry = self
+            .shared
+            .storage
+            .log(header.id, before, 1)?
             .pop()
             .filter(|(found, _)| *found == seq);
         Ok(entry.and_then(|(seq, entry)| wire::event_to_a2a(header.place(), seq, &entry)))
+    }
+
+    /// The task as the entry `seq` left it.
+    fn task_at(&self, header: Header, seq: Seq) -> Result<a2a::Task, Error> {
+        let TaskSnapshot { header, view } = match header.last == seq {
+            true => self.snapshot_of(header)?,
+            false => {
+                let header = Header {
+                    last: seq,
+                    ..header
+                };
+                let view = self.fold(&header)?;
+                TaskSnapshot { header, view }
+            }
+        };
+        Ok(wire::task_to_a2a(header.place(), &view, Projection::WHOLE))
     }
 
     async fn forget(&self, lane: &Lane, seq: Seq) -> Result<(), Error> {

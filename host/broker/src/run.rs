@@ -9,7 +9,7 @@ use taskyard_storage::{Durable, WorkItem};
 use taskyard_task::decide::{Outcome, RetryPolicy};
 use taskyard_task::{
     Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq,
-    TaskId, Timestamp,
+    TaskId, Ticket, Timestamp,
 };
 
 use crate::broker::Broker;
@@ -96,7 +96,8 @@ impl Broker {
                 over: false,
                 last_commit: Mutex::default(),
             })),
-            Ok(_) | Err(Error::Refused(Refusal::NotQueued)) => Ok(None),
+            // It ended while it was in line, and may be forgotten by now.
+            Ok(_) | Err(Error::Refused(Refusal::NotQueued) | Error::TaskNotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -239,6 +240,29 @@ impl Run {
         let (_, durable) = suspended?;
         self.remember(durable);
         Ok(())
+    }
+
+    /// Gives up what `ticket` names; `asking` is what clients are still asked for. Like [`Run::record`], does
+    /// not wait for the disk.
+    ///
+    /// # Errors
+    /// As those of [`Run::record`].
+    pub async fn withdraw(
+        &self,
+        ticket: Ticket,
+        asking: Option<InputKind>,
+    ) -> Result<(Seq, Timestamp), Error> {
+        let place = self.broker.shared.storage.reserve(0).await?;
+        let input = Input::Withdraw {
+            attempt: self.header.attempt,
+            ticket,
+            asking,
+        };
+        let (changed, durable) = self
+            .broker
+            .change_now(&self.slot, place, input, |_| Ok(()))?;
+        self.remember(durable);
+        Ok((changed.first, changed.at))
     }
 
     /// Whether other tasks wait for this one's place.

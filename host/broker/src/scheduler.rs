@@ -1,8 +1,10 @@
 //! Whose turn it is: a pure queue.
 //!
-//! Tenants take turns, and within a tenant its agents do; within an agent it is first come, first
-//! served. So neither a tenant nor an agent with many tasks keeps others waiting. Limits on runs skip
+//! Tenants take turns, and within a tenant its agents do; within an agent the most urgent go first, and
+//! then it is first come, first served. So neither a tenant nor an agent with many tasks keeps others waiting. Limits on runs skip
 //! whoever is at its limit and nobody else.
+
+mod line;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,6 +12,8 @@ use taskyard_storage::WorkItem;
 use taskyard_task::{AgentName, Tenant, Timestamp};
 
 use crate::config::QueueLimits;
+
+use line::Line;
 
 #[derive(Debug)]
 pub(crate) struct Scheduler {
@@ -19,6 +23,9 @@ pub(crate) struct Scheduler {
     /// The tenants that have something in line, next one first.
     turns: VecDeque<Tenant>,
     queued: u32,
+    /// What counts for the host's limit: of each tenant, as many as may be in line for it. Tasks whose
+    /// moment comes, and those that are in line again, join beyond that, and must not shut others out.
+    counted: u32,
     running: u32,
     running_by_agent: HashMap<AgentName, u32>,
 }
@@ -27,7 +34,7 @@ pub(crate) struct Scheduler {
 struct TenantQueue {
     /// The agents that have something in line, next one first.
     turns: VecDeque<AgentName>,
-    agents: HashMap<AgentName, VecDeque<WorkItem>>,
+    agents: HashMap<AgentName, Line>,
     queued: u32,
     running: u32,
 }
@@ -47,6 +54,7 @@ impl Scheduler {
             tenants: HashMap::new(),
             turns: VecDeque::new(),
             queued: 0,
+            counted: 0,
             running: 0,
             running_by_agent: HashMap::new(),
         }
@@ -62,7 +70,7 @@ impl Scheduler {
 
     /// Whether a new task of `tenant` may join the line.
     pub(crate) fn room_for(&self, tenant: &Tenant) -> Result<(), Full> {
-        if self.queued >= self.limits.max_queued {
+        if self.counted >= self.limits.max_queued {
             return Err(Full::Host);
         }
         let queued = self.tenants.get(tenant).map_or(0, |queue| queue.queued);
@@ -72,10 +80,13 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Puts a task at the end of its line.
+    /// Puts a task into its line, behind those that are at least as urgent.
     pub(crate) fn push(&mut self, item: WorkItem) {
         self.queued += 1;
         let tenant = self.tenants.entry(item.tenant.clone()).or_default();
+        if tenant.queued < self.limits.max_queued_per_tenant {
+            self.counted += 1;
+        }
         if tenant.queued == 0 {
             self.turns.push_back(item.tenant.clone());
         }
@@ -151,14 +162,11 @@ impl Scheduler {
 
     /// When the task that waits longest joined its line.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        let heads = self
+        let lines = self
             .tenants
             .values()
             .flat_map(|tenant| tenant.agents.values());
-        heads
-            .filter_map(|line| line.front())
-            .map(|item| item.queued_at)
-            .min()
+        lines.filter_map(Line::oldest).min()
     }
 
     /// Each tenant with what it has in line and running, and why nothing of it runs, if so.
@@ -198,8 +206,13 @@ impl Scheduler {
             .turns
             .iter()
             .position(|agent| self.agent_may_run(agent))?;
-        let item = self.tenants.get_mut(name)?.take(turn)?;
+        let tenant = self.tenants.get_mut(name)?;
+        let item = tenant.take(turn)?;
         self.queued -= 1;
+        // What is left is below the tenant's limit: the task was one of those that counted.
+        if tenant.queued < self.limits.max_queued_per_tenant {
+            self.counted -= 1;
+        }
         Some(item)
     }
 
@@ -217,14 +230,14 @@ impl TenantQueue {
         if line.is_empty() {
             self.turns.push_back(item.agent.clone());
         }
-        line.push_back(item);
+        line.push(item);
     }
 
     /// Takes the first task of the agent at `turn`, and moves that agent to the end.
     fn take(&mut self, turn: usize) -> Option<WorkItem> {
         let agent = self.turns.remove(turn)?;
         let line = self.agents.get_mut(&agent)?;
-        let item = line.pop_front()?;
+        let item = line.pop()?;
         self.queued -= 1;
         if line.is_empty() {
             self.agents.remove(&agent);
@@ -238,7 +251,7 @@ impl TenantQueue {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use taskyard_task::TaskId;
+    use taskyard_task::{Priority, TaskId};
 
     use super::*;
 
@@ -248,6 +261,7 @@ mod tests {
             tenant: tenant.parse().unwrap(),
             agent: agent.parse().unwrap(),
             queued_at: Timestamp(u64::from(number)),
+            priority: Priority::default(),
         }
     }
 
@@ -295,6 +309,25 @@ mod tests {
     }
 
     #[test]
+    fn the_urgent_tasks_of_one_do_not_keep_others_waiting() {
+        let mut scheduler = Scheduler::new(limits(100, 100, 100));
+        let urgent = |number| WorkItem {
+            priority: Priority::try_from(9).unwrap(),
+            ..item("loud", "echo", number)
+        };
+        scheduler.push(item("loud", "echo", 0));
+        scheduler.push(item("loud", "other", 1));
+        scheduler.push(item("calm", "echo", 2));
+        scheduler.push(urgent(3));
+        scheduler.push(urgent(4));
+        scheduler.push(item("calm", "echo", 5));
+        assert_eq!(
+            pop_all(&mut scheduler),
+            "loud3 calm2 loud1 calm5 loud4 loud0"
+        );
+    }
+
+    #[test]
     fn limits_hold_for_host_tenant_and_agent() {
         let mut scheduler = Scheduler::new(limits(3, 100, 2));
         scheduler.limit_agent("rare".parse().unwrap(), Some(0));
@@ -314,6 +347,35 @@ mod tests {
         assert_eq!(scheduler.room_for(&"b".parse().unwrap()), Ok(()));
     }
 
+    #[test]
+    fn a_tenant_beyond_its_own_limit_does_not_shut_others_out() {
+        let mut scheduler = Scheduler::new(QueueLimits {
+            max_queued: 5,
+            max_queued_per_tenant: 3,
+            ..limits(100, 100, 100)
+        });
+        for number in 0..20 {
+            scheduler.push(item("flood", "echo", number));
+        }
+        assert_eq!((scheduler.queued(), scheduler.counted), (20, 3));
+        let room =
+            |scheduler: &Scheduler, tenant: &str| scheduler.room_for(&tenant.parse().unwrap());
+        assert_eq!(room(&scheduler, "flood"), Err(Full::Tenant));
+        assert_eq!(room(&scheduler, "small"), Ok(()));
+        scheduler.push(item("small", "echo", 30));
+        scheduler.push(item("small", "echo", 31));
+        assert_eq!(room(&scheduler, "other"), Err(Full::Host));
+        while scheduler.pop().is_some() {}
+        assert_eq!((scheduler.queued(), scheduler.counted), (0, 0));
+        assert_eq!(room(&scheduler, "other"), Ok(()));
+    }
+
+    fn expected_count(scheduler: &Scheduler) -> u32 {
+        let limit = scheduler.limits.max_queued_per_tenant;
+        let tenants = scheduler.tenants.values();
+        tenants.map(|tenant| tenant.queued.min(limit)).sum()
+    }
+
     proptest! {
         /// Everything that goes in comes out once, whatever the interleaving, and counts return to zero.
         #[test]
@@ -321,14 +383,19 @@ mod tests {
             tasks in prop::collection::vec((0..4u8, 0..3u8), 0..100),
             max_runs in 1..5u32,
         ) {
-            let mut scheduler = Scheduler::new(limits(max_runs, 2, 2));
+            let mut scheduler = Scheduler::new(QueueLimits {
+                max_queued_per_tenant: 3,
+                ..limits(max_runs, 2, 2)
+            });
             for (number, (tenant, agent)) in tasks.iter().enumerate() {
                 scheduler.push(item(&format!("t{tenant}"), &format!("a{agent}"), number as u8));
+                prop_assert_eq!(scheduler.counted, expected_count(&scheduler));
             }
             let mut seen = Vec::new();
             loop {
                 let batch: Vec<_> = std::iter::from_fn(|| scheduler.pop()).collect();
                 prop_assert!(batch.len() <= max_runs as usize);
+                prop_assert_eq!(scheduler.counted, expected_count(&scheduler));
                 if batch.is_empty() { break; }
                 for item in batch {
                     scheduler.done(&item);

@@ -96,20 +96,73 @@ impl Broker {
         }
         check_context_id(request.context_id.as_deref())?;
         let Some(idempotency) = &request.idempotency else {
+            self.check_request(caller, &request).await?;
             return self.send_once(caller, request, None).await;
         };
         let key = scoped_key(caller, &request, &idempotency.key);
-        let body = idempotency.body;
-        let partition = match request.task {
-            Some(task) => task.partition(),
-            None => partition_of(key),
-        };
-        let _turn = self.shared.idempotency.turn(key).await;
-        match self.shared.storage.remembered(partition, key)? {
-            Some(known) if known.body == body => Ok(sent_before(known)),
-            Some(_) => Err(Error::IdempotencyConflict),
-            None => self.send_once(caller, request, Some((key, body))).await,
+        let remember = (key, idempotency.body);
+        self.send_under_key(caller, request, remember).await
+    }
+
+    async fn send_under_key(
+        &self,
+        caller: &Caller,
+        request: SendRequest,
+        remember: (Digest, Digest),
+    ) -> Result<Sent, Error> {
+        if let Some(sent) = self.sent_before(request.task, remember)? {
+            return self.send_again(sent, request.announce).await;
         }
+        // IMPORTANT: before the turn, which others wait for: looking at a webhook may take seconds.
+        let checked = self.check_request(caller, &request).await;
+        let _turn = self.shared.idempotency.turn(remember.0).await;
+        if let Some(sent) = self.sent_before(request.task, remember)? {
+            return self.send_again(sent, request.announce).await;
+        }
+        checked?;
+        self.send_once(caller, request, Some(remember)).await
+    }
+
+    /// What was sent under the key before, to `task` or as a new one.
+    fn sent_before(
+        &self,
+        task: Option<TaskId>,
+        (key, body): (Digest, Digest),
+    ) -> Result<Option<Sent>, Error> {
+        let partition = task.map_or_else(|| partition_of(key), TaskId::partition);
+        match self.shared.storage.remembered(partition, key)? {
+            Some(Remembered {
+                task,
+                seq,
+                body: known,
+            }) if known == body => Ok(Some(Sent { task, seq })),
+            Some(_) => Err(Error::IdempotencyConflict),
+            None => Ok(None),
+        }
+    }
+
+    /// Nothing is sent again, but who is to be shown the task at once must be able to get it from then on.
+    async fn send_again(&self, sent: Sent, announce: bool) -> Result<Sent, Error> {
+        if announce {
+            self.announce(sent.task).await?;
+            // Somebody else may have announced or ended it, which may not be durable yet.
+            self.shown(sent.task).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Whether the message may be sent as it is. Does not keep a request that is repeated under its key
+    /// from finding its task: what it wished may have come by then.
+    async fn check_request(&self, caller: &Caller, request: &SendRequest) -> Result<(), Error> {
+        self.check_references(caller, &request.message)?;
+        if let Some(push) = &request.push {
+            self.check_webhook(push).await?;
+        }
+        if request.task.is_none() {
+            let now = self.shared.sources.clock.now();
+            check_wishes(request.wishes, now, self.new_deadline())?;
+        }
+        Ok(())
     }
 
     async fn send_once(
@@ -118,9 +171,6 @@ impl Broker {
         request: SendRequest,
         remember: Option<(Digest, Digest)>,
     ) -> Result<Sent, Error> {
-        if let Some(push) = &request.push {
-            self.check_webhook(push).await?;
-        }
         match request.task {
             Some(task) => self.continue_task(caller, task, request, remember).await,
             None => self.new_task(caller, request, remember).await,
@@ -134,15 +184,9 @@ impl Broker {
         request: SendRequest,
         remember: Option<(Digest, Digest)>,
     ) -> Result<Sent, Error> {
-        if let Some(push) = request.push {
-            let (config, agent) = (self.push_config_of(push), &request.agent);
-            self.change(task, Input::PutPushConfig(config), |header| {
-                caller.may_see(agent, header)
-            })
-            .await?;
-        }
         let input = Input::Message {
             message: request.message,
+            push: request.push.map(|push| self.push_config_of(push)),
             remember,
         };
         let changed = self
@@ -285,6 +329,26 @@ impl Broker {
     }
 }
 
+/// Whether a task that is made now can be as wished, where the host lets none go on beyond `latest`. Not
+/// asked of a request that is repeated under its key: what it wished may have come by then.
+fn check_wishes(wishes: Wishes, now: Timestamp, latest: Timestamp) -> Result<(), Error> {
+    let refuse = |field, problem: &str| {
+        let problem = problem.to_owned();
+        Err(Error::Invalid { field, problem })
+    };
+    if wishes.deadline.is_some_and(|deadline| deadline <= now) {
+        return refuse("deadline", "must be in the future");
+    }
+    let end = wishes.deadline.unwrap_or(latest).min(latest);
+    if wishes.not_before.is_some_and(|begin| begin >= end) {
+        return refuse(
+            "notBefore",
+            "must be before the deadline that the task has on this host",
+        );
+    }
+    Ok(())
+}
+
 fn check_context_id(context_id: Option<&str>) -> Result<(), Error> {
     match context_id {
         Some(id) if id.is_empty() || id.len() > MAX_CONTEXT_ID_BYTES => Err(Error::Invalid {
@@ -295,17 +359,12 @@ fn check_context_id(context_id: Option<&str>) -> Result<(), Error> {
     }
 }
 
-fn sent_before(known: Remembered) -> Sent {
-    Sent {
-        task: known.task,
-        seq: known.seq,
-    }
-}
-
 /// The key as nobody else can have it: callers never meet each other's keys. It counts for new tasks, or
 /// for the messages of one task, because it is kept with the task.
 fn scoped_key(caller: &Caller, request: &SendRequest, key: &str) -> Digest {
-    let Caller { tenant, principal } = caller;
+    let Caller {
+        tenant, principal, ..
+    } = caller;
     let principal = principal.as_deref().unwrap_or_default();
     let agent = &request.agent;
     let task = request
@@ -337,5 +396,35 @@ impl IdempotencyLocks {
         let [first, ..] = &self.stripes;
         let stripe = self.stripes.get(usize::from(last) % Self::STRIPES);
         stripe.unwrap_or(first).lock().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_ends_after_now_and_after_it_may_begin() {
+        let at = |millis: u64| Some(Timestamp(millis));
+        let check = |deadline, not_before| {
+            let wishes = Wishes {
+                deadline,
+                not_before,
+                ..Wishes::default()
+            };
+            match check_wishes(wishes, Timestamp(10), Timestamp(100)) {
+                Ok(()) => "",
+                Err(Error::Invalid { field, .. }) => field,
+                Err(_) => "another error",
+            }
+        };
+        assert_eq!(check(None, None), "");
+        assert_eq!(check(at(11), None), "");
+        assert_eq!(check(at(10), None), "deadline");
+        assert_eq!(check(at(1_000), at(99)), "");
+        assert_eq!(check(at(1_000), at(100)), "notBefore");
+        assert_eq!(check(None, at(100)), "notBefore");
+        assert_eq!(check(at(50), at(50)), "notBefore");
+        assert_eq!(check(at(50), at(5)), "");
     }
 }

@@ -31,7 +31,7 @@ struct Shard {
 /// A task that somebody works with.
 pub(crate) struct Slot {
     pub(crate) task: TaskId,
-    decided: Mutex<Option<Header>>,
+    decided: Mutex<Decided>,
     /// How a task that was just submitted begins, so that its first run need not wait until that can
     /// be read from the disk. Whatever leaves the sandbox still waits for it.
     beginning: Mutex<Option<Entry>>,
@@ -39,6 +39,16 @@ pub(crate) struct Slot {
     applied: watch::Sender<u64>,
     /// Changes with each decision, durable or not.
     decisions: watch::Sender<u64>,
+}
+
+/// A task as decided last, which can be ahead of the disk.
+enum Decided {
+    /// As it is on the disk.
+    Stored,
+    /// With this header.
+    As(Box<Header>),
+    /// It was forgotten. What is still on the disk is about to go.
+    Gone,
 }
 
 impl Default for Slots {
@@ -59,7 +69,7 @@ impl Slots {
         shard.sweep();
         let slot = Arc::new(Slot {
             task,
-            decided: Mutex::new(None),
+            decided: Mutex::new(Decided::Stored),
             beginning: Mutex::new(None),
             applied: watch::Sender::new(0),
             decisions: watch::Sender::new(0),
@@ -132,21 +142,40 @@ impl Slot {
 /// The right to decide about a task.
 pub(crate) struct Turn<'a> {
     slot: &'a Slot,
-    decided: MutexGuard<'a, Option<Header>>,
+    decided: MutexGuard<'a, Decided>,
 }
 
 impl Turn<'_> {
     /// The header as decided last.
     pub(crate) fn header(&mut self, storage: &Storage) -> Result<Option<&Header>, ReadError> {
-        if self.decided.is_none() {
-            *self.decided = storage.header(self.slot.task)?;
+        if let Decided::Stored = *self.decided
+            && let Some(header) = storage.header(self.slot.task)?
+        {
+            *self.decided = Decided::As(Box::new(header));
         }
-        Ok(self.decided.as_ref())
+        match &*self.decided {
+            Decided::As(header) => Ok(Some(header)),
+            Decided::Stored | Decided::Gone => Ok(None),
+        }
+    }
+
+    /// Whether the task was forgotten.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(*self.decided, Decided::Gone)
     }
 
     /// From here on, this is the header.
     pub(crate) fn decide(&mut self, header: Header) {
-        *self.decided = Some(header);
+        self.become_as(Decided::As(Box::new(header)));
+    }
+
+    /// From here on, there is no such task.
+    pub(crate) fn forget(&mut self) {
+        self.become_as(Decided::Gone);
+    }
+
+    fn become_as(&mut self, decided: Decided) {
+        *self.decided = decided;
         self.slot.decisions.send_modify(|count| *count += 1);
     }
 }

@@ -20,8 +20,22 @@ pub struct Stats {
     pub parked: u64,
     /// How long the task at the head of the oldest line waits, in milliseconds.
     pub oldest_queued_ms: u64,
+    /// What was forgotten last; nothing if ended tasks are kept for good, or since the host started.
+    pub forgotten: Option<Forgotten>,
     /// By tenant, those with the longest lines first.
     pub tenants: Vec<TenantStats>,
+}
+
+/// What the host forgot when it last looked for ended tasks that it need not keep any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Forgotten {
+    /// How long that is ago, in milliseconds.
+    pub ago_ms: u64,
+    /// How many tasks.
+    pub tasks: u64,
+    /// How many should go too, and are still in use: their webhooks wait for news of them, or somebody
+    /// follows them.
+    pub in_use: u64,
 }
 
 /// What one tenant has in line and running.
@@ -61,6 +75,7 @@ impl Broker {
             oldest_queued_ms: scheduler
                 .oldest()
                 .map_or(0, |oldest| now.millis_since(oldest)),
+            forgotten: self.last_forgotten(now),
             tenants,
         }
     }

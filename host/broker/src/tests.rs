@@ -1,8 +1,13 @@
 //! Scenarios with a scripted worker: no WebAssembly, no network.
 
+mod api_keys;
 mod children;
+mod contexts;
 mod operator;
+mod outbox;
+mod retention;
 mod state;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +57,7 @@ fn caller(tenant: &str) -> Caller {
     Caller {
         tenant: tenant.parse().unwrap(),
         principal: None,
+        agents: None,
     }
 }
 
@@ -470,6 +476,43 @@ async fn an_idempotency_key_makes_one_task() {
     assert!(matches!(other_body, Err(Error::IdempotencyConflict)));
     let other_tenant = yard.broker.send(&caller("other"), keyed(b"y")).await;
     assert!(other_tenant.is_ok(), "keys of other callers do not meet");
+}
+
+fn keyed(announce: bool) -> SendRequest {
+    SendRequest {
+        announce,
+        idempotency: Some(IdempotencyKey {
+            key: "k".to_owned(),
+            body: taskyard_task::Digest::of(b"x"),
+        }),
+        ..request("1")
+    }
+}
+
+#[tokio::test]
+async fn who_repeats_a_request_to_see_the_task_can_get_it() {
+    let yard = Yard::new(Config::default()).await;
+    let me = caller("");
+    let first = yard.broker.send(&me, keyed(false)).await.unwrap();
+    let hidden = yard.broker.get(&me, &agent(), first.task).await;
+    assert!(matches!(hidden, Err(Error::TaskNotFound)), "{hidden:?}");
+    let again = yard.broker.send(&me, keyed(true)).await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(yard.state(first).await, TaskState::Submitted);
+}
+
+#[tokio::test]
+async fn a_repeated_request_shows_no_task_that_was_answered_directly() {
+    let yard = Yard::new(Config::default()).await;
+    let me = caller("");
+    let first = yard.broker.send(&me, keyed(false)).await.unwrap();
+    let run = yard.broker.lease().await.unwrap();
+    let parts = vec![Part::text("pong")];
+    run.settle(Outcome::Replied { parts }).await.unwrap();
+    let again = yard.broker.send(&me, keyed(true)).await.unwrap();
+    assert_eq!(again, first);
+    let end = yard.broker.turn_end(&again).await.unwrap();
+    assert!(end.view.reply.is_some() && !end.header.announced);
 }
 
 #[tokio::test]

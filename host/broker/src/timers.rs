@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use taskyard_storage::Durable;
 use taskyard_task::{Input, Partition, TaskId, Timestamp};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, input_size};
 use crate::error::Error;
 
 /// How often the rows are looked at: how late a retry can be.
@@ -44,11 +45,10 @@ impl Broker {
         for partition in Partition::all() {
             loop {
                 let due = self.shared.storage.timers(partition, since, now, MOST)?;
-                let all = due.len() < MOST;
-                for task in due {
-                    self.due(task).await?;
-                }
-                if all {
+                let is_last = due.len() < MOST;
+                let changed = self.fire_page(due).await?;
+                // A page that changed nothing would be found again at once; the next tick looks at it.
+                if is_last || !changed {
                     break;
                 }
             }
@@ -56,9 +56,34 @@ impl Broker {
         Ok(now)
     }
 
-    async fn due(&self, task: TaskId) -> Result<(), Error> {
-        match self.change(task, Input::Due, |_| Ok(())).await {
-            Ok(_) | Err(Error::TaskNotFound) => Ok(()),
+    /// Hands over all of a page, then waits for the disk once. Tells whether anything changed. A task that
+    /// cannot be taken up keeps no other waiting.
+    async fn fire_page(&self, due: Vec<TaskId>) -> Result<bool, Error> {
+        let mut last = None;
+        for task in due {
+            match self.due(task).await {
+                Ok(Some(durable)) => last = Some(durable),
+                Ok(None) => {}
+                Err(error @ (Error::Unavailable(_) | Error::ShuttingDown)) => return Err(error),
+                Err(error) => tracing::error!(%task, %error, "cannot look after a timer"),
+            }
+        }
+        // Commits queue in order, so the last one stands for all. The next look must not find them again.
+        let Some(durable) = last else {
+            return Ok(false);
+        };
+        durable.await?;
+        Ok(true)
+    }
+
+    /// Nothing if nothing is to be done any more.
+    async fn due(&self, task: TaskId) -> Result<Option<Durable>, Error> {
+        let input = Input::Due;
+        let place = self.shared.storage.reserve(input_size(&input)).await?;
+        let slot = self.shared.slots.get(task);
+        match self.change_now(&slot, place, input, |_| Ok(())) {
+            Ok((_, durable)) => Ok(durable),
+            Err(Error::TaskNotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }

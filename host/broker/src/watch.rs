@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use taskyard_storage::ReadError;
 use taskyard_task::{AgentName, Entry, Header, Seq, TaskId};
 use tokio::sync::watch;
 
@@ -84,10 +83,22 @@ impl Broker {
             .map(|_| ())
     }
 
+    /// Waits until clients can be shown `task`, or until it has ended.
+    pub(crate) async fn shown(&self, task: TaskId) -> Result<(), Error> {
+        self.watch_task(task)?
+            .until(|header| header.announced || header.is_ended())
+            .await
+            .map(|_| ())
+    }
+
     fn watch_task(&self, task: TaskId) -> Result<Watch, Error> {
         let slot = self.shared.slots.get(task);
         // IMPORTANT: before the first look, or what becomes durable in between would wake nobody.
         let applied = slot.follow();
+        // IMPORTANT: after following, which is what keeps a task from being forgotten.
+        if slot.turn().is_gone() {
+            return Err(Error::TaskNotFound);
+        }
         let header = self
             .shared
             .storage
@@ -141,7 +152,7 @@ impl Watch {
     /// nothing will follow.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the host fails meanwhile.
+    /// [`Error::Unavailable`] if the host fails meanwhile. A task that is followed is not forgotten.
     pub async fn next(&mut self) -> Result<Vec<(Seq, Entry)>, Error> {
         loop {
             self.applied.mark_unchanged();
@@ -175,10 +186,9 @@ impl Watch {
         }
     }
 
-    fn look(&mut self) -> Result<(), ReadError> {
-        if let Some(header) = self.broker.shared.storage.header(self.header.id)? {
-            self.header = header;
-        }
+    fn look(&mut self) -> Result<(), Error> {
+        let header = self.broker.shared.storage.header(self.header.id)?;
+        self.header = header.ok_or(Error::TaskNotFound)?;
         Ok(())
     }
 

@@ -1,0 +1,116 @@
+//! Earlier tasks: what a worker reads of its conversation, and which tasks a client may refer to.
+
+use taskyard_storage::ListQuery;
+use taskyard_task::{
+    ContextCall, ContextResult, EarlierTask, Event, Header, Message, Seq, TaskId, TaskSummary,
+    Timestamp,
+};
+
+use crate::broker::Broker;
+use crate::error::Error;
+use crate::operations::Caller;
+use crate::run::Run;
+
+/// The most tasks that one message may refer to: each is looked up before the message is taken.
+const MAX_REFERENCES: usize = 32;
+
+impl Run {
+    /// Reads of the earlier tasks of the conversation, and appends the entry that says what was read. Like
+    /// [`Run::record`], does not wait for the disk. `referred` says that the client referred to the task
+    /// that is to be read.
+    ///
+    /// # Errors
+    /// As those of [`Run::record`]; [`Error::Internal`] if the tasks cannot be read.
+    pub async fn context(
+        &self,
+        call: ContextCall,
+        referred: bool,
+    ) -> Result<(Seq, Timestamp, ContextResult), Error> {
+        let result = match &call {
+            ContextCall::List { limit } => ContextResult::Tasks(self.earlier_tasks(*limit)?),
+            ContextCall::Read { task } => self.earlier_task(*task, referred)?,
+        };
+        let (seq, at) = self
+            .record(Event::ContextRead {
+                call: Box::new(call),
+                result: Box::new(result.clone()),
+            })
+            .await?;
+        Ok((seq, at, result))
+    }
+
+    /// The other tasks of the conversation that clients can know, the one that changed last first.
+    fn earlier_tasks(&self, limit: u32) -> Result<Vec<TaskSummary>, Error> {
+        let limit = limit as usize;
+        let storage = &self.broker.shared.storage;
+        let page = storage.list(&ListQuery {
+            tenant: self.header.tenant.clone(),
+            agent: self.header.agent.clone(),
+            context_id: Some(self.header.context_id.clone()),
+            state: None,
+            updated_since: None,
+            after: None,
+            // This one may be among them.
+            most: limit + 1,
+        })?;
+        let others = page.tasks.into_iter();
+        let others = others.filter(|header| header.id != self.header.id);
+        let mut summaries = Vec::new();
+        for header in others.take(limit) {
+            match self.broker.snapshot_of(header) {
+                Ok(it) => summaries.push(TaskSummary::of(&it.header, &it.view)),
+                // It was forgotten since the page was read.
+                Err(Error::TaskNotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(summaries)
+    }
+
+    fn earlier_task(&self, task: TaskId, referred: bool) -> Result<ContextResult, Error> {
+        let header = self.broker.shared.storage.header(task)?;
+        let Some(header) = header.filter(|header| self.may_read(header, referred)) else {
+            return Ok(ContextResult::Unknown);
+        };
+        match self.broker.snapshot_of(header) {
+            Ok(it) => {
+                let task = EarlierTask::of(&it.header, it.view);
+                Ok(ContextResult::Task(Box::new(task)))
+            }
+            // It was forgotten meanwhile.
+            Err(Error::TaskNotFound) => Ok(ContextResult::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn may_read(&self, other: &Header, referred: bool) -> bool {
+        let me = &self.header;
+        let of_conversation = other.agent == me.agent && other.context_id == me.context_id;
+        other.id != me.id
+            && other.tenant == me.tenant
+            && other.announced
+            && (referred || of_conversation)
+    }
+}
+
+impl Broker {
+    /// Refuses a message that refers to tasks that its sender may not know (A2A 3.3.2): as if they did not
+    /// exist.
+    pub(crate) fn check_references(&self, caller: &Caller, message: &Message) -> Result<(), Error> {
+        let references = &message.reference_task_ids;
+        if references.len() > MAX_REFERENCES {
+            return Err(Error::Invalid {
+                field: "message.referenceTaskIds",
+                problem: format!("must have at most {MAX_REFERENCES} entries"),
+            });
+        }
+        for reference in references {
+            let task = reference.parse().map_err(|_| Error::TaskNotFound)?;
+            let header = self.shared.storage.header(task)?;
+            if !header.is_some_and(|header| caller.may_refer_to(&header)) {
+                return Err(Error::TaskNotFound);
+            }
+        }
+        Ok(())
+    }
+}

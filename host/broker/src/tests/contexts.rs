@@ -1,0 +1,159 @@
+//! Earlier tasks: which of them a worker reads, and which a client refers to; answers out of band.
+
+use taskyard_task::{ContextCall, ContextResult, Refusal, TaskId, Ticket};
+
+use super::*;
+use crate::Run;
+
+/// A task of a conversation, shown at once.
+async fn begin(yard: &Yard, tenant: &str, context: &str, text: &str) -> Sent {
+    let mut request = request(text);
+    request.context_id = Some(context.to_owned());
+    request.announce = true;
+    yard.broker.send(&caller(tenant), request).await.unwrap()
+}
+
+/// One that has ended.
+async fn done(yard: &Yard, tenant: &str, context: &str, text: &str) -> Sent {
+    let sent = begin(yard, tenant, context, text).await;
+    let run = yard.broker.lease().await.unwrap();
+    run.record(chunk(text, true)).await.unwrap();
+    run.settle(completed()).await.unwrap();
+    yard.clock.advance(Duration::from_millis(10));
+    sent
+}
+
+async fn earlier(run: &Run, limit: u32) -> Vec<String> {
+    let read = run.context(ContextCall::List { limit }, false).await;
+    match read.unwrap().2 {
+        ContextResult::Tasks(tasks) => tasks.into_iter().map(|task| task.request).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn read(run: &Run, task: TaskId, referred: bool) -> Option<String> {
+    let read = run.context(ContextCall::Read { task }, referred).await;
+    match read.unwrap().2 {
+        ContextResult::Task(task) => Some(task.summary.request),
+        ContextResult::Unknown => None,
+        ContextResult::Tasks(tasks) => panic!("{tasks:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_worker_sees_the_other_tasks_of_its_conversation() {
+    let yard = Yard::new(Config::default()).await;
+    let one = done(&yard, "", "c", "one").await;
+    let two = done(&yard, "", "c", "two").await;
+    let elsewhere = done(&yard, "", "d", "elsewhere").await;
+    let theirs = done(&yard, "other", "c", "theirs").await;
+    // Nobody was shown it, and it was answered directly.
+    let mut quiet = request("quiet");
+    quiet.context_id = Some("c".to_owned());
+    let quiet = yard.broker.send(&caller(""), quiet).await.unwrap();
+    let run = yard.broker.lease().await.unwrap();
+    let parts = vec![Part::text("pong")];
+    run.settle(Outcome::Replied { parts }).await.unwrap();
+
+    let me = begin(&yard, "", "c", "three").await;
+    let run = yard.broker.lease().await.unwrap();
+    assert_eq!(earlier(&run, 100).await, ["two", "one"]);
+    assert_eq!(earlier(&run, 1).await, ["two"]);
+
+    assert_eq!(read(&run, one.task, false).await.as_deref(), Some("one"));
+    assert_eq!(read(&run, two.task, true).await.as_deref(), Some("two"));
+    assert_eq!(read(&run, elsewhere.task, false).await, None);
+    let referred = read(&run, elsewhere.task, true).await;
+    assert_eq!(referred.as_deref(), Some("elsewhere"));
+    for hidden in [theirs, quiet, me] {
+        assert_eq!(read(&run, hidden.task, true).await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_is_in_the_log() {
+    let yard = Yard::new(Config::default()).await;
+    done(&yard, "", "c", "one").await;
+    begin(&yard, "", "c", "two").await;
+    let run = yard.broker.lease().await.unwrap();
+    let call = ContextCall::List { limit: 5 };
+    let (seq, _, result) = run.context(call.clone(), false).await.unwrap();
+    let logged = run.entry(seq).await.unwrap().unwrap().event;
+    let expected = Event::ContextRead {
+        call: Box::new(call),
+        result: Box::new(result),
+    };
+    assert_eq!(logged, expected);
+}
+
+#[tokio::test]
+async fn a_client_refers_to_what_it_may_know() {
+    let yard = Yard::new(Config::default()).await;
+    let known = done(&yard, "", "c", "one").await;
+    let quiet = yard.send("quiet").await;
+    let refer = async |caller: Caller, tasks: Vec<String>| {
+        let mut request = request("see");
+        request.message.reference_task_ids = tasks;
+        yard.broker.send(&caller, request).await
+    };
+    let known = known.task.to_string();
+    refer(caller(""), vec![known.clone(); 32]).await.unwrap();
+    let of_agents = |agents: &[&str]| Caller {
+        agents: Some(agents.iter().map(|name| name.parse().unwrap()).collect()),
+        ..caller("")
+    };
+    refer(of_agents(&["echo"]), vec![known.clone()])
+        .await
+        .unwrap();
+    for (caller, task) in [
+        (caller("other"), known.clone()),
+        (of_agents(&["else"]), known.clone()),
+        (caller(""), quiet.task.to_string()),
+        (caller(""), "no id".to_owned()),
+    ] {
+        let refused = refer(caller, vec![known.clone(), task]).await;
+        assert!(matches!(refused, Err(Error::TaskNotFound)), "{refused:?}");
+    }
+    let refused = refer(caller(""), vec![known; 33]).await;
+    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_operator_answers_a_question_once() {
+    let yard = Yard::new(Config::default()).await;
+    let sent = begin(&yard, "", "c", "one").await;
+    let run = yard.broker.lease().await.unwrap();
+    let parts = || vec![Part::text("s3cret")];
+    let refused = yard.broker.answer(sent.task, parts()).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refusal::NotAsking)));
+
+    run.record(ask()).await.unwrap();
+    let asking = Some(InputKind::Input);
+    run.durable().await.unwrap();
+    assert_eq!(yard.state(sent).await, TaskState::InputRequired);
+    run.suspend(None, Seq::ZERO, asking).await.unwrap();
+    drop(run);
+    yard.broker.answer(sent.task, parts()).await.unwrap();
+    assert_eq!(yard.state(sent).await, TaskState::Working);
+
+    let run = yard.broker.lease().await.unwrap();
+    let (_, answer) = run.outside_after(Seq::ZERO).await.unwrap().unwrap();
+    assert_eq!(answer.event.kind(), "provided");
+    let task = yard.broker.get(&caller(""), &agent(), sent.task).await;
+    assert!(!format!("{task:?}").contains("s3cret"));
+    let again = yard.broker.answer(sent.task, parts()).await;
+    assert!(again.is_err());
+}
+
+#[tokio::test]
+async fn a_question_that_is_given_up_is_not_asked_any_more() {
+    let yard = Yard::new(Config::default()).await;
+    let sent = begin(&yard, "", "c", "one").await;
+    let run = yard.broker.lease().await.unwrap();
+    run.record(ask()).await.unwrap();
+    let (seq, _) = run.withdraw(Ticket(1), None).await.unwrap();
+    run.durable().await.unwrap();
+    assert_eq!(yard.state(sent).await, TaskState::Working);
+    let logged = run.entry(seq).await.unwrap().unwrap().event;
+    assert_eq!(logged, Event::GaveUp { ticket: Ticket(1) });
+}
