@@ -31,7 +31,9 @@ impl Worker for Reminders {
         .example("2030-12-24T18:00:00Z: buy a tree")
         .example("every 1 h: stretch");
         let version = env!("CARGO_PKG_VERSION");
-        Manifest::new("reminder", version, "Reminds of things.").skill(remind)
+        Manifest::new("reminder", version, "Reminds of things.")
+            .input_mode("text/plain")
+            .skill(remind)
     }
 
     fn run(task: &Task, input: Message) -> Result<Outcome> {

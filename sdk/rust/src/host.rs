@@ -1,6 +1,7 @@
 //! What the SDK asks of the host, as a trait, so that tests can play the host.
 
 use crate::children::{Child, ChildEnd};
+use crate::context::{EarlierTask, Summary};
 use crate::http::{Request, Response};
 use crate::millis::Millis;
 use crate::state::{Area, Stored, Written};
@@ -90,6 +91,9 @@ pub(crate) trait HostCalls {
     fn child_start(&self, child: Child) -> Result<TicketId, OpError>;
     fn child_take(&self, child: TicketId) -> Result<ChildEnd, OpError>;
     fn child_task_id(&self, child: TicketId) -> Result<Option<String>, OpError>;
+
+    fn earlier_tasks(&self, limit: u32) -> Result<Vec<Summary>, OpError>;
+    fn read_task(&self, task: &str) -> Result<EarlierTask, OpError>;
 
     fn recall(&self, label: &str, input: u64) -> Option<Vec<u8>>;
     fn keep(&self, label: &str, input: u64, value: Vec<u8>) -> Result<(), OpError>;

@@ -64,6 +64,7 @@
 //! | give work to other agents | [`children::agent`], [`children::remote`] |
 //! | wait | [`wait::sleep`], [`wait::sleep_until`] |
 //! | wait for several things at once | [`select()`], [`select_all`], [`join`], [`join_all`], [`wait::timer`] |
+//! | look at earlier tasks of the conversation | [`context::earlier`], [`context::read`] |
 //! | keep state over tasks | [`state::task`], [`state::context`], [`state::plugin`], [`state::tenant`] |
 //! | not repeat expensive work | [`memo()`] |
 //! | live long | [`Outcome::continue_as_new`], [`Task::should_continue_as_new`] |
@@ -133,6 +134,7 @@
 mod artifact;
 pub mod children;
 mod config;
+pub mod context;
 mod current;
 mod error;
 mod host;
@@ -183,7 +185,7 @@ pub mod prelude {
         Artifact, ChildEnd, Either, Error, Manifest, Message, OpError, OrFail, Outcome, Part,
         Result, ResultExt, Skill, Task, Ticket, Worker,
     };
-    pub use crate::{children, http, state, wait};
+    pub use crate::{children, context, http, state, wait};
     pub use crate::{join, join_all, join_all_within, memo, select, select_all, try_memo};
 }
 

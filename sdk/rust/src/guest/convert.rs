@@ -1,8 +1,11 @@
 //! Translates between the SDK's types and the generated ones. Moves content, never copies it.
 
 use super::bindings::exports::taskyard::worker::handler;
-use super::bindings::taskyard::worker::{artifacts, children, http, log, state, task, types};
+use super::bindings::taskyard::worker::{
+    artifacts, children, context, http, log, state, task, types,
+};
 use crate::children::{Child, ChildArtifact, ChildEnd, ChildState, Target};
+use crate::context::{Author, EarlierArtifact, EarlierTask, Summary, TaskState, Utterance};
 use crate::host::{InputKind, Spec};
 use crate::http::{Request, Response, Retry};
 use crate::millis;
@@ -257,6 +260,71 @@ impl From<state::SwapResult> for Written {
         match result {
             state::SwapResult::Swapped(version) => Self::Swapped(version),
             state::SwapResult::Stale(entry) => Self::Stale(entry.map(Stored::from)),
+        }
+    }
+}
+
+impl From<context::Summary> for Summary {
+    fn from(task: context::Summary) -> Self {
+        Self {
+            id: task.id,
+            state: task.state.into(),
+            created_at: millis::to_moment(task.created_at),
+            updated_at: millis::to_moment(task.updated_at),
+            request: task.request,
+            status: task.status,
+            artifacts: task.artifacts,
+        }
+    }
+}
+
+impl From<context::EarlierTask> for EarlierTask {
+    fn from(task: context::EarlierTask) -> Self {
+        Self {
+            summary: task.summary.into(),
+            status: own_parts(task.status),
+            messages: task.messages.into_iter().map(Utterance::from).collect(),
+            artifacts: task.artifacts.into_iter().map(Into::into).collect(),
+            complete: task.complete,
+        }
+    }
+}
+
+impl From<context::Utterance> for Utterance {
+    fn from(said: context::Utterance) -> Self {
+        Self {
+            author: match said.author {
+                context::Author::User => Author::User,
+                context::Author::Agent => Author::Agent,
+            },
+            parts: own_parts(said.parts),
+        }
+    }
+}
+
+impl From<context::Artifact> for EarlierArtifact {
+    fn from(artifact: context::Artifact) -> Self {
+        Self {
+            id: artifact.id,
+            name: artifact.name,
+            description: artifact.description,
+            metadata: artifact.metadata,
+            parts: own_parts(artifact.parts),
+        }
+    }
+}
+
+impl From<context::TaskState> for TaskState {
+    fn from(state: context::TaskState) -> Self {
+        match state {
+            context::TaskState::Submitted => Self::Submitted,
+            context::TaskState::Working => Self::Working,
+            context::TaskState::InputRequired => Self::InputRequired,
+            context::TaskState::AuthRequired => Self::AuthRequired,
+            context::TaskState::Completed => Self::Completed,
+            context::TaskState::Failed => Self::Failed,
+            context::TaskState::Canceled => Self::Canceled,
+            context::TaskState::Rejected => Self::Rejected,
         }
     }
 }

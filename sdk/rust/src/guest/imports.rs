@@ -1,10 +1,11 @@
 //! The real host: every call goes to an import of the component.
 
 use super::bindings::taskyard::worker::{
-    artifacts, children, config, http, log, memo, state, task, wait,
+    artifacts, children, config, context, http, log, memo, state, task, wait,
 };
 use super::convert::wit_parts;
 use crate::children::{Child, ChildEnd};
+use crate::context::{EarlierTask, Summary};
 use crate::host::{HostCalls, InputKind, Spec, TicketId};
 use crate::http::{Request, Response};
 use crate::millis::Millis;
@@ -179,6 +180,15 @@ impl HostCalls for Imports {
 
     fn child_task_id(&self, child: TicketId) -> Result<Option<String>, OpError> {
         Ok(children::task_id(child)?)
+    }
+
+    fn earlier_tasks(&self, limit: u32) -> Result<Vec<Summary>, OpError> {
+        let tasks = context::earlier(limit)?;
+        Ok(tasks.into_iter().map(Summary::from).collect())
+    }
+
+    fn read_task(&self, task: &str) -> Result<EarlierTask, OpError> {
+        Ok(context::read(task)?.into())
     }
 
     fn recall(&self, label: &str, input: u64) -> Option<Vec<u8>> {

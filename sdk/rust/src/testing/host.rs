@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::agents::{Agent, scripted_agent, worker_agent};
 use super::reply::json;
 use super::{Reply, Run, SentRequest, Store};
+use crate::context::EarlierTask;
 use crate::millis::{self, Millis};
 use crate::state::Scope;
 use crate::{ChildEnd, Identity, IntoParts, Message, OpError, Worker};
@@ -20,7 +21,7 @@ use crate::{ChildEnd, Identity, IntoParts, Message, OpError, Worker};
 /// Its time is virtual: sleeping, and replies that take long, cost no time in the test.
 ///
 /// Calls are counted from 1: everything that reports, asks, waits, looks for messages or for a cancel,
-/// sends requests, starts children, or uses state and memos. What is only computed, such as the identity,
+/// sends requests, starts children, reads earlier tasks, or uses state and memos. What is only computed, such as the identity,
 /// the configuration, the clock, timers and opening an artifact, does not count, nor does logging. Some
 /// functions of the SDK are several calls: `select` waits, then takes.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Host {
     pub(super) agents: BTreeMap<String, Agent>,
     /// The agents of the tasks above this one.
     pub(super) lineage: Vec<String>,
+    pub(super) earlier: Vec<EarlierTask>,
+    pub(super) referred: Vec<EarlierTask>,
     pub(super) stored: Vec<(Scope, String, Vec<u8>)>,
     pub(super) store: Option<Store>,
     pub(super) continue_after: Option<usize>,
@@ -96,6 +99,8 @@ impl Default for Host {
             routes: Vec::new(),
             agents: BTreeMap::new(),
             lineage: Vec::new(),
+            earlier: Vec::new(),
+            referred: Vec::new(),
             stored: Vec::new(),
             store: None,
             continue_after: None,
@@ -301,6 +306,22 @@ impl Host {
     pub fn agent_with<W: Worker + 'static>(mut self, name: &str, host: Self) -> Self {
         let script = worker_agent::<W>(Some(host));
         self.agents.insert(name.to_owned(), script);
+        self
+    }
+
+    /// An earlier task of the conversation. Name the one that changed last first.
+    #[must_use]
+    pub fn earlier(mut self, task: EarlierTask) -> Self {
+        self.earlier.push(task);
+        self
+    }
+
+    /// A task of another conversation that the client refers to in the message that begins the task.
+    #[must_use]
+    pub fn refer_to(mut self, task: EarlierTask) -> Self {
+        let id = task.summary.id.clone();
+        self.input.reference_task_ids.push(id);
+        self.referred.push(task);
         self
     }
 

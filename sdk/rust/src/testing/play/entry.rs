@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::context::{ContextCall, ContextResult};
 use super::outside::Outside;
 use super::tickets::Stage;
 use crate::children::{Child, ChildEnd};
@@ -55,6 +56,10 @@ pub(super) enum What {
     State {
         call: StateCall,
         result: StateResult,
+    },
+    ContextRead {
+        call: ContextCall,
+        result: ContextResult,
     },
     Kept {
         label: String,
@@ -122,6 +127,9 @@ impl What {
     pub(super) fn is_same_call(&self, did: &Self) -> bool {
         match (self, did) {
             (Self::State { call: logged, .. }, Self::State { call, .. }) => logged == call,
+            (Self::ContextRead { call: logged, .. }, Self::ContextRead { call, .. }) => {
+                logged == call
+            }
             (logged, did) => logged == did,
         }
     }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod checks;
+mod context;
 mod ending;
 mod entry;
 mod journal;
@@ -21,6 +22,7 @@ use self::wait::invalid;
 use super::store::{StateCall, StateResult};
 use super::{Event, LogLine};
 use crate::children::{Child, ChildEnd};
+use crate::context::{EarlierTask, Summary};
 use crate::host::{HostCalls, InputKind, Spec, TicketId};
 use crate::http::{Request, Response};
 use crate::millis::Millis;
@@ -328,6 +330,18 @@ impl HostCalls for Player {
             Some(child) => Ok(child.task_id.clone()),
             None => invalid("the ticket is no child"),
         }
+    }
+
+    fn earlier_tasks(&self, limit: u32) -> Result<Vec<Summary>, OpError> {
+        let mut attempt = self.0.borrow_mut();
+        attempt.call()?;
+        attempt.earlier_tasks(limit)
+    }
+
+    fn read_task(&self, task: &str) -> Result<EarlierTask, OpError> {
+        let mut attempt = self.0.borrow_mut();
+        attempt.call()?;
+        attempt.read_task(task)
     }
 
     fn recall(&self, label: &str, input: u64) -> Option<Vec<u8>> {
