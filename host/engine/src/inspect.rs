@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_export_is_named() {
         let said = refusal("(component)").await;
-        assert!(said.contains("`taskyard:worker/handler@0.2.0`"), "{said}");
+        assert!(said.contains("`taskyard:worker/handler@0.2.1`"), "{said}");
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use taskyard_outbound::Request;
 use taskyard_task::decide::{Breakdown, Outcome};
 use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
 use taskyard_task::{
-    AgentName, ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, Ticket, Timestamp,
+    AgentName, ChildCall, ContextCall, ContextResult, Entry, Event, InputKind, Seq, StateCall,
+    StateResult, Ticket, Timestamp,
 };
 
 use crate::inspect::Turns;
@@ -153,6 +154,22 @@ impl TaskLog for Past {
     }
 
     fn state(&self, _: StateCall) -> BoxFuture<'_, Result<(Seq, Timestamp, StateResult), Error>> {
+        refused()
+    }
+
+    fn context(
+        &self,
+        _: ContextCall,
+        _: bool,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp, ContextResult), Error>> {
+        refused()
+    }
+
+    fn withdraw(
+        &self,
+        _: Ticket,
+        _: Option<InputKind>,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp), Error>> {
         refused()
     }
 

@@ -69,19 +69,20 @@ impl Runner {
             End::Settled(Outcome::Transient { code, reason, .. }) => {
                 tracing::info!(code, reason, ?took, "run failed and is tried again");
             }
-            End::Settled(Outcome::Broke(at) | Outcome::Parked(at)) => {
-                let Breakdown {
-                    code,
-                    reason,
-                    position,
-                    ..
-                } = at;
+            End::Settled(Outcome::Broke(at)) => {
+                let Breakdown { code, reason, .. } = at;
+                let position = at.position.0;
+                tracing::warn!(code, reason, position, ?took, "the worker broke");
+            }
+            End::Settled(Outcome::Parked(at)) => {
+                let Breakdown { code, reason, .. } = at;
+                let position = at.position.0;
                 tracing::warn!(
                     code,
                     reason,
-                    position = position.0,
+                    position,
                     ?took,
-                    "the worker broke"
+                    "the task waits for the operator"
                 );
             }
             _ => tracing::debug!(outcome = end.word(), ?took, "run ended"),

@@ -6,7 +6,7 @@ use taskyard_task::http::HttpError;
 use taskyard_task::{ArtifactSpec, ChildCall, ChildEnd, ChildTarget, Part, TaskState};
 
 use super::{kill_everywhere, same_fuel};
-use crate::replay::world::{Reply, Script};
+use crate::replay::world::{Reply, Script, earlier};
 
 fn input(text: &str) -> Script {
     Script {
@@ -19,6 +19,21 @@ pub(super) fn approval() -> Script {
     Script {
         answers: vec![(86_400_000, "hm".to_owned()), (5, "yes".to_owned())],
         ..input("Deploy version 7")
+    }
+}
+
+/// The same answers, from the operator.
+fn approval_out_of_band() -> Script {
+    Script {
+        answers_out_of_band: true,
+        ..approval()
+    }
+}
+
+fn notebook() -> Script {
+    Script {
+        earlier: vec![earlier(2, "call Ada"), earlier(1, "buy milk")],
+        ..input("all")
     }
 }
 
@@ -116,6 +131,18 @@ async fn echo() {
 async fn asking_a_person() {
     kill_everywhere("plugins/approval.wasm", true, approval).await;
     same_fuel("plugins/approval.wasm", approval).await;
+}
+
+#[tokio::test]
+async fn being_answered_out_of_band() {
+    kill_everywhere("plugins/approval.wasm", true, approval_out_of_band).await;
+    same_fuel("plugins/approval.wasm", approval_out_of_band).await;
+}
+
+#[tokio::test]
+async fn reading_earlier_tasks() {
+    kill_everywhere("plugins/notebook.wasm", true, notebook).await;
+    same_fuel("plugins/notebook.wasm", notebook).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod artifacts;
 mod children;
 mod config;
 mod content;
+mod context;
 mod http;
 mod log;
 mod memo;

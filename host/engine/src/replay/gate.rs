@@ -13,6 +13,7 @@ use taskyard_task::{
 
 use super::artifacts::ArtifactStages;
 use super::budget::Budget;
+use super::context::Referred;
 use super::journal::{Extent, Journal};
 use super::log::{Network, TaskLog};
 use super::observe::Observations;
@@ -99,6 +100,8 @@ pub(crate) struct Gate {
     /// What was asked, oldest first.
     pub(super) questions: Vec<(Ticket, InputKind)>,
     pub(super) artifacts: ArtifactStages,
+    /// The tasks that the client referred to.
+    pub(super) referred: Referred,
     /// Whether the worker knows that the client asked to cancel.
     pub(super) canceled: bool,
     /// Whether the next call that waits has to say so.
@@ -140,6 +143,7 @@ impl Gate {
             lost: VecDeque::new(),
             questions: Vec::new(),
             artifacts: ArtifactStages::default(),
+            referred: Referred::of(&submission),
             canceled: false,
             cancel_untold: false,
             hold: opening.hold,
@@ -205,7 +209,7 @@ impl Gate {
             }
             // Tickets are counted again: ends of children would be taken for those of others.
             match entry.event {
-                Event::Received { .. } => outside.push(seq, entry),
+                Event::Received { .. } | Event::Provided(_) => outside.push(seq, entry),
                 _ => outside.skip_to(seq),
             }
         }
@@ -319,13 +323,24 @@ impl Gate {
         self.pace.not_idle();
     }
 
-    /// The message of an entry, read again if it was not kept.
-    pub(super) async fn message(&self, seq: Seq, kept: Option<Message>) -> Result<Message, Stop> {
-        if let Some(message) = kept {
-            return Ok(message);
-        }
+    /// Hands the message of an entry to the worker; it is read again if it was not kept.
+    pub(super) async fn message(
+        &mut self,
+        seq: Seq,
+        kept: Option<Message>,
+    ) -> Result<Message, Stop> {
+        let message = match kept {
+            Some(message) => message,
+            None => self.read_message(seq).await?,
+        };
+        self.referred.note(&message);
+        Ok(message)
+    }
+
+    async fn read_message(&self, seq: Seq) -> Result<Message, Stop> {
         match self.log.entry(seq).await?.map(|entry| entry.event) {
             Some(Event::Received { message }) => Ok(message),
+            Some(Event::Provided(provided)) => Ok(provided.message),
             _ => Err(Stop::Unavailable(format!(
                 "the message in entry {seq} is gone"
             ))),

@@ -10,8 +10,8 @@ use taskyard_broker::{Error, Run};
 use taskyard_outbound::{Outbound, Request};
 use taskyard_task::http::{HttpError, HttpHead, HttpResponse};
 use taskyard_task::{
-    AgentName, ChildCall, Entry, Event, InputKind, Seq, StateCall, StateResult, TaskId, Ticket,
-    Timestamp,
+    AgentName, ChildCall, ContextCall, ContextResult, Entry, Event, InputKind, Seq, StateCall,
+    StateResult, TaskId, Ticket, Timestamp,
 };
 
 /// A page of a log.
@@ -39,6 +39,21 @@ pub(crate) trait TaskLog: Send + Sync {
     /// Reads or writes state together with the entry that says so.
     fn state(&self, call: StateCall)
     -> BoxFuture<'_, Result<(Seq, Timestamp, StateResult), Error>>;
+
+    /// Reads of earlier tasks together with the entry that says so. `referred`: the client referred to the
+    /// task that is to be read.
+    fn context(
+        &self,
+        call: ContextCall,
+        referred: bool,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp, ContextResult), Error>>;
+
+    /// Appends that `ticket` is given up; `asking` is what clients are still asked for.
+    fn withdraw(
+        &self,
+        ticket: Ticket,
+        asking: Option<InputKind>,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp), Error>>;
 
     /// Resolves once everything appended so far is durable.
     fn durable(&self) -> BoxFuture<'static, Result<(), Error>>;
@@ -124,6 +139,22 @@ impl TaskLog for Live {
         call: StateCall,
     ) -> BoxFuture<'_, Result<(Seq, Timestamp, StateResult), Error>> {
         self.run.state(call).boxed()
+    }
+
+    fn context(
+        &self,
+        call: ContextCall,
+        referred: bool,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp, ContextResult), Error>> {
+        self.run.context(call, referred).boxed()
+    }
+
+    fn withdraw(
+        &self,
+        ticket: Ticket,
+        asking: Option<InputKind>,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp), Error>> {
+        self.run.withdraw(ticket, asking).boxed()
     }
 
     fn durable(&self) -> BoxFuture<'static, Result<(), Error>> {

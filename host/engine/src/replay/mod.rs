@@ -31,6 +31,7 @@ mod artifacts;
 mod ask;
 mod budget;
 mod children;
+mod context;
 mod ending;
 mod gate;
 mod journal;

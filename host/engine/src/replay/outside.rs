@@ -1,4 +1,4 @@
-//! What came from outside: messages, ends of children, a cancel.
+//! What came from outside: messages, answers of operators, ends of children, a cancel.
 //!
 //! Which question a message answers follows from the order of the log alone: the oldest one that was
 //! asked before it and not withdrawn. When the worker gets to know it is another matter: an entry of its
@@ -63,11 +63,8 @@ impl Outside {
         self.read = self.read.max(seq);
         let mut used_up = None;
         let what = match entry.event {
-            Event::Received { message } => {
-                let (used, answers) = question_for(&mut self.questions, seq);
-                used_up = used;
-                self.message(answers, message)
-            }
+            Event::Received { message } => self.said(seq, message, &mut used_up),
+            Event::Provided(provided) => self.said(seq, provided.message, &mut used_up),
             Event::ChildEnded { ticket, .. } => What::ChildEnded(ticket),
             Event::CancelRequested => What::Cancel,
             _ => return,
@@ -79,6 +76,13 @@ impl Outside {
             noticed: false,
             used_up,
         });
+    }
+
+    /// A client or an operator said something; to the log of questions, that is the same.
+    fn said(&mut self, seq: Seq, message: Message, used_up: &mut Option<Ticket>) -> What {
+        let (used, answers) = question_for(&mut self.questions, seq);
+        *used_up = used;
+        self.message(answers, message)
     }
 
     fn message(&mut self, answers: Option<Ticket>, message: Message) -> What {

@@ -16,7 +16,7 @@ use taskyard_task::{
 
 use super::gate::{Gate, Opening};
 use super::requests::{Reading, RequestState, Sending};
-use super::world::{Crash, Reply, Script, World};
+use super::world::{Crash, Reply, Script, World, earlier, earlier_id};
 use super::{CallError, Stop};
 
 /// One call of a program. Numbers choose among the tickets that there are.
@@ -41,6 +41,8 @@ enum Call {
     Swap(u8, u8),
     Get(u8),
     Memo(u8),
+    Earlier(u8),
+    Read(u8),
     Messages,
     NextMessage,
     Canceled,
@@ -70,6 +72,8 @@ fn call() -> impl Strategy<Value = Call> {
         (any::<u8>(), any::<u8>()).prop_map(|(key, value)| Call::Swap(key, value)),
         any::<u8>().prop_map(Call::Get),
         any::<u8>().prop_map(Call::Memo),
+        any::<u8>().prop_map(Call::Earlier),
+        any::<u8>().prop_map(Call::Read),
         Just(Call::Messages),
         Just(Call::NextMessage),
         Just(Call::Canceled),
@@ -231,6 +235,15 @@ impl Process {
                     }
                 }
             }
+            Call::Earlier(limit) => {
+                let tasks = gate.earlier_tasks((limit % 5).into()).await?;
+                let ids = tasks.iter().map(|task| task.id.to_string());
+                format!("{:?}", ids.collect::<Vec<_>>())
+            }
+            Call::Read(number) => {
+                let id = earlier_id((number % 5).into()).to_string();
+                format!("{:?}", gate.read_task(&id).await?.messages)
+            }
             Call::Messages => {
                 let ticket = gate.messages();
                 if !self.tickets.contains(&ticket) {
@@ -281,9 +294,11 @@ fn sending(to: u8, resend: bool, streamed: bool) -> Sending {
     }
 }
 
-fn script(messages: Vec<u16>, cancel_at_ms: Option<u16>) -> Script {
+fn script(messages: Vec<u16>, cancel_at_ms: Option<u16>, out_of_band: bool) -> Script {
     let messages = messages.into_iter();
     Script {
+        answers_out_of_band: out_of_band,
+        earlier: (0..4).map(|n| earlier(n, &n.to_string())).collect(),
         network: Box::new(|request| {
             let to: u64 = request.url.bytes().map(u64::from).sum();
             if to.is_multiple_of(7) {
@@ -411,12 +426,13 @@ proptest! {
         cancel_at_ms in prop::option::weighted(0.2, 0..5_000u16),
         crashes in prop::collection::vec((2..60u64, any::<bool>()), 0..4),
         holds: bool,
+        out_of_band: bool,
         other in call(),
         place: prop::sample::Index,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = World::new(script(messages, cancel_at_ms));
+            let world = World::new(script(messages, cancel_at_ms, out_of_band));
             for (seq, after) in crashes {
                 let seq = Seq(seq);
                 world.crash_at(if after { Crash::After(seq) } else { Crash::Before(seq) });

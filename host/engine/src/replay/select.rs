@@ -1,6 +1,6 @@
 //! Tickets: making them, waiting for them, giving them up.
 
-use taskyard_task::{Event, Ticket};
+use taskyard_task::{Event, Seq, Ticket};
 
 use super::gate::Gate;
 use super::stop::{CallError, Refusal, Stop};
@@ -120,7 +120,7 @@ impl Gate {
         if is_over {
             return Ok(());
         }
-        let seq = self.effect(Event::GaveUp { ticket }).await?;
+        let seq = self.withdraw(ticket).await?;
         match self.tickets.get_mut(ticket) {
             Some(Thing::Question { taken, .. }) => {
                 *taken = true;
@@ -132,6 +132,25 @@ impl Gate {
             Some(Thing::Timer { .. } | Thing::Messages) | None => {}
         }
         Ok(())
+    }
+
+    /// Like an effect, together with what clients see of it.
+    async fn withdraw(&mut self, ticket: Ticket) -> Result<Seq, CallError> {
+        let gave_up = Event::GaveUp { ticket };
+        self.budget.admit(&gave_up)?;
+        if let Some((seq, _)) = self.meet(&gave_up).await? {
+            return Ok(seq);
+        }
+        self.go_live()?;
+        let asking = self.asking(Some(ticket));
+        let (seq, at) = self
+            .log
+            .withdraw(ticket, asking)
+            .await
+            .map_err(Stop::from)?;
+        self.budget.count(&gave_up);
+        self.appended(seq, at);
+        Ok(seq)
     }
 
     /// Whether there is room for one more ticket.

@@ -609,3 +609,43 @@ async fn the_end_of_a_child_that_was_taken_back_is_not_that_of_the_next() {
     assert_eq!(noticed.collect::<Vec<_>>(), ends);
     assert_eq!(ends.len(), 2);
 }
+
+/// What clients saw of a task, by the kinds of its entries.
+fn visible(script: &Script) -> Vec<&'static str> {
+    script.visible().iter().map(Event::kind).collect()
+}
+
+#[tokio::test]
+async fn a_question_that_is_withdrawn_is_not_asked_any_more() {
+    let script = Script::new(RunLimits::default());
+    for _ in 1..=2 {
+        let mut gate = script.run_again().await;
+        let prompt = || vec![Part::text("?")];
+        let first = gate.ask(InputKind::Auth, prompt()).await.unwrap();
+        let second = gate.ask(InputKind::Input, prompt()).await.unwrap();
+        gate.give_up_ticket(first).await.unwrap();
+        gate.give_up_ticket(second).await.unwrap();
+        // Once is enough.
+        gate.give_up_ticket(second).await.unwrap();
+        assert!(!gate.is_replaying());
+    }
+    let seen = visible(&script);
+    // The first run, the questions, and that the second one is all that is left, until it is not.
+    assert_eq!(seen, ["working", "asked", "asked", "working"]);
+}
+
+#[tokio::test]
+async fn an_answer_out_of_band_is_an_answer() {
+    let script = Script::new(RunLimits::default());
+    for _ in 1..=2 {
+        let mut gate = script.run_again().await;
+        let question = gate.ask(InputKind::Auth, vec![Part::text("?")]).await;
+        let question = question.unwrap();
+        if !gate.is_replaying() {
+            script.provide("s3cret");
+        }
+        let answer = script.live(gate.take_answer(question)).await.unwrap();
+        assert_eq!(answer.id, "s3cret");
+        assert_eq!(next(&mut gate).await, None);
+    }
+}

@@ -243,16 +243,17 @@ impl Gate {
         }
         let until = left.map(|left| self.moment(left));
         let seen = self.journal.outside.read();
-        self.log.suspend(until, seen, self.asking()).await?;
+        self.log.suspend(until, seen, self.asking(None)).await?;
         Ok(Stop::Suspended)
     }
 
-    /// What clients are asked for now.
-    fn asking(&self) -> Option<InputKind> {
-        self.questions
-            .iter()
-            .find(|(ticket, _)| !self.journal.outside.is_answered(*ticket))
-            .map(|(_, kind)| *kind)
+    /// What clients are asked for now, apart from what is about to be withdrawn.
+    pub(super) fn asking(&self, withdrawn: Option<Ticket>) -> Option<InputKind> {
+        let is_open =
+            |ticket: Ticket| withdrawn != Some(ticket) && !self.journal.outside.is_answered(ticket);
+        let mut questions = self.questions.iter();
+        let open = questions.find(|(ticket, _)| is_open(*ticket));
+        open.map(|(_, kind)| *kind)
     }
 
     /// The moment when this span is over.

@@ -16,11 +16,13 @@ use taskyard_clock::Clock;
 use taskyard_outbound::Request;
 use taskyard_task::decide::{Breakdown, NewTask, RetryPolicy, Rules, submit};
 use taskyard_task::entry::REPLAY_CONTRACT;
+use taskyard_task::fold::ArtifactView;
 use taskyard_task::http::{HttpError, HttpHead, HttpHeader, HttpResponse};
 use taskyard_task::{
-    ChildCall, ChildEnd, Decision, Digest, Entry, Event, Header, Input, InputKind, Letter, Message,
-    News, Part, Partition, Phase, RunLimits, Seq, StateCall, StateResult, StateScope, Stored,
-    Submission, TaskId, Tenant, Ticket, Timestamp, decide,
+    ArtifactSpec, ChildCall, ChildEnd, ContextCall, ContextResult, Decision, Digest, EarlierTask,
+    Entry, Event, Header, Input, InputKind, Letter, Message, News, Part, Partition, Phase,
+    RunLimits, Seq, StateCall, StateResult, StateScope, Stored, Submission, TaskId, TaskState,
+    TaskSummary, Tenant, Ticket, Timestamp, Utterance, decide,
 };
 
 use super::log::{Body, ChildBegun, Network, Page, TaskLog};
@@ -110,6 +112,10 @@ pub(crate) struct Script {
     pub(crate) answers: Vec<(u64, String)>,
     /// Messages, each so many milliseconds after the task began.
     pub(crate) messages: Vec<(u64, String)>,
+    /// Whether an operator answers, out of band, and not the client.
+    pub(crate) answers_out_of_band: bool,
+    /// The earlier tasks of the conversation.
+    pub(crate) earlier: Vec<EarlierTask>,
     /// When the client cancels.
     pub(crate) cancel_at_ms: Option<u64>,
     /// The message that begins the task.
@@ -129,6 +135,8 @@ impl Default for Script {
             children: Box::new(|_| (0, ChildEnd::failed("nobody is there"))),
             answers: Vec::new(),
             messages: Vec::new(),
+            answers_out_of_band: false,
+            earlier: Vec::new(),
             cancel_at_ms: None,
             input: "begin".to_owned(),
             input_type: None,
@@ -157,6 +165,7 @@ struct State {
     planned: u64,
     questions: usize,
     kv: BTreeMap<(u8, String), Stored>,
+    earlier: Vec<EarlierTask>,
     sleepers: Vec<(Timestamp, Waker)>,
     watchers: Vec<Waker>,
     sent: Vec<Sent>,
@@ -177,6 +186,7 @@ impl World {
             planned: 0,
             questions: 0,
             kv: BTreeMap::new(),
+            earlier: script.earlier.clone(),
             sleepers: Vec::new(),
             watchers: Vec::new(),
             sent: Vec::new(),
@@ -293,6 +303,13 @@ impl World {
     pub(crate) fn receive(&self, text: &str) -> Seq {
         self.apply(received(text)).expect("the message is taken");
         self.header().last_received
+    }
+
+    /// An operator answers what the task asks.
+    pub(crate) fn provide(&self, text: &str) {
+        let message = message(text);
+        self.apply(Input::Provide { message })
+            .expect("the task asks something");
     }
 
     pub(crate) fn cancel(&self) {
@@ -420,6 +437,15 @@ impl World {
                 }
                 break;
             }
+            if let (Input::Provide { message }, true) = (again, self.header().last == before) {
+                // The task showed no question at that moment: the client answers.
+                let answer = Input::Message {
+                    message,
+                    push: None,
+                    remember: None,
+                };
+                self.state().plan(now, answer);
+            }
         }
         let mut state = self.state();
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut state.sleepers)
@@ -521,6 +547,32 @@ impl World {
         }
     }
 
+    /// One more earlier task.
+    pub(crate) fn add_earlier(&self, task: EarlierTask) {
+        self.state().earlier.push(task);
+    }
+
+    /// From here on, there are no earlier tasks.
+    pub(crate) fn forget_earlier(&self) {
+        self.state().earlier.clear();
+    }
+
+    fn look_up(&self, call: &ContextCall, _referred: bool) -> ContextResult {
+        let state = self.state();
+        match call {
+            ContextCall::List { limit } => {
+                let tasks = state.earlier.iter().take(*limit as usize);
+                ContextResult::Tasks(tasks.map(|it| it.summary.clone()).collect())
+            }
+            ContextCall::Read { task } => {
+                let found = state.earlier.iter().find(|it| it.summary.id == *task);
+                found.map_or(ContextResult::Unknown, |it| {
+                    ContextResult::Task(Box::new(it.clone()))
+                })
+            }
+        }
+    }
+
     async fn wait(&self, span: Duration) {
         let millis = u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         let due = self.clock.now().plus_millis(millis);
@@ -563,7 +615,13 @@ impl State {
                 let answer = script.answers.get(self.questions);
                 self.questions += 1;
                 if let Some((after_ms, text)) = answer {
-                    self.plan(entry.at.plus_millis(*after_ms), received(text));
+                    let said = match script.answers_out_of_band {
+                        true => Input::Provide {
+                            message: message(text),
+                        },
+                        false => received(text),
+                    };
+                    self.plan(entry.at.plus_millis(*after_ms), said);
                 }
             }
             Event::ChildStarted {
@@ -658,6 +716,40 @@ impl TaskLog for World {
             }
             let (seq, at) = written?;
             Ok((seq, at, result))
+        }
+        .boxed()
+    }
+
+    fn context(
+        &self,
+        call: ContextCall,
+        referred: bool,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp, ContextResult), Error>> {
+        async move {
+            let result = self.look_up(&call, referred);
+            let (seq, at) = self.write(Event::ContextRead {
+                call: Box::new(call),
+                result: Box::new(result.clone()),
+            })?;
+            Ok((seq, at, result))
+        }
+        .boxed()
+    }
+
+    fn withdraw(
+        &self,
+        ticket: Ticket,
+        asking: Option<InputKind>,
+    ) -> BoxFuture<'_, Result<(Seq, Timestamp), Error>> {
+        async move {
+            let attempt = self.attempt.unwrap_or(self.header().attempt);
+            let seq = self.header().last.next();
+            let (_, at) = self.apply(Input::Withdraw {
+                attempt,
+                ticket,
+                asking,
+            })?;
+            Ok((seq, at))
         }
         .boxed()
     }
@@ -774,6 +866,7 @@ fn entries(decision: &Decision) -> Vec<(Seq, Entry)> {
 fn received(text: &str) -> Input {
     Input::Message {
         message: message(text),
+        push: None,
         remember: None,
     }
 }
@@ -785,6 +878,43 @@ pub(crate) fn message(text: &str) -> Message {
         metadata: None,
         extensions: Vec::new(),
         reference_task_ids: Vec::new(),
+    }
+}
+
+/// The id of an earlier task.
+pub(crate) fn earlier_id(number: u128) -> TaskId {
+    // The low bits are the partition's.
+    TaskId::new(uuid::Uuid::from_u128(number << 8), Partition::of_hash(2))
+}
+
+/// An earlier task that this text began, and that kept it as a note.
+pub(crate) fn earlier(number: u128, text: &str) -> EarlierTask {
+    let spec = ArtifactSpec {
+        id: "note".to_owned(),
+        name: None,
+        description: None,
+        metadata: None,
+    };
+    EarlierTask {
+        summary: TaskSummary {
+            id: earlier_id(number),
+            state: TaskState::Completed,
+            created_at: BEGAN,
+            status_at: BEGAN,
+            request: text.to_owned(),
+            status: None,
+            artifacts: vec![(spec.id.clone(), None)],
+        },
+        status: Vec::new(),
+        messages: vec![Utterance {
+            by_agent: false,
+            parts: vec![Part::text(text)],
+        }],
+        artifacts: vec![ArtifactView {
+            spec,
+            parts: vec![Part::text(text)],
+        }],
+        complete: true,
     }
 }
 
