@@ -40,7 +40,7 @@ type Cards = HashMap<(AgentName, String), (Instant, Card)>;
 
 /// What matters of an agent's card.
 #[derive(Debug, Clone)]
-struct Card {
+pub(crate) struct Card {
     endpoint: String,
     tenant: Option<String>,
     streams: bool,
@@ -146,7 +146,7 @@ fn card_url(url: &str) -> Result<String, Problem> {
     Ok(url.into())
 }
 
-fn card(card: AgentCard) -> Result<Card, Problem> {
+pub(crate) fn card(card: AgentCard) -> Result<Card, Problem> {
     let fits = |interface: &&AgentInterface| {
         let version = interface.protocol_version.split('.').next();
         interface.protocol_binding == TRANSPORT_PROTOCOL_JSONRPC

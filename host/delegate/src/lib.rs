@@ -12,6 +12,8 @@ mod delegate;
 mod desk;
 mod events;
 mod follow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod line;
 mod pace;
 mod problem;

@@ -17,6 +17,7 @@ use crate::guard::UrlGuard;
 use crate::metric::{self, Ended};
 use crate::outbox::Outbox;
 use crate::post::{Outcome, Poster};
+use crate::proof::Issuer;
 use crate::schedule::{Schedule, Verdict};
 
 /// How long a lane rests when the broker cannot say or take what is due in it.
@@ -45,6 +46,13 @@ impl Notifier {
         let guard = UrlGuard::new(config)?;
         let dispatcher = Dispatcher::new(config, guard.clone(), broker, clock, ids)?;
         Ok(Self { dispatcher, guard })
+    }
+
+    /// Signs what it posts. The name of the issuer is known only once the host listens.
+    #[must_use]
+    pub fn signed_by(mut self, issuer: Issuer) -> Self {
+        self.dispatcher.sign_as(issuer);
+        self
     }
 
     /// The guard that it posts through: also the policy for new registrations.
@@ -90,6 +98,11 @@ impl<O: Outbox> Dispatcher<O> {
         })
     }
 
+    /// Signs what it posts from now on.
+    pub(crate) fn sign_as(&mut self, issuer: Issuer) {
+        self.poster.sign_as(issuer);
+    }
+
     pub(crate) async fn run(&self, stop: CancellationToken) {
         let mut schedule = Schedule::new(self.max_concurrent);
         let mut turns = FuturesUnordered::new();
@@ -128,7 +141,7 @@ impl<O: Outbox> Dispatcher<O> {
 
     async fn attempt(&self, delivery: Delivery) -> Verdict {
         match delivery.state.as_ref().map(|state| state.retry_at) {
-            // Given up; a new registration of the webhook clears the state.
+            // Given up; a new registration of the webhook clears the state, and so does an operator.
             Some(None) => return Verdict::Nothing,
             Some(Some(at)) if at > self.clock.now() => return Verdict::Later(at),
             Some(Some(_)) | None => {}
@@ -191,6 +204,6 @@ fn log_failure(delivery: &Delivery, state: &DeliveryState) {
         debug!(%task, config, attempts, last_error, "a webhook failed and is tried again");
     } else {
         metric::delivery(Ended::GaveUp);
-        warn!(%task, config, attempts, last_error, "a webhook is given up until it is registered anew");
+        warn!(%task, config, attempts, last_error, "a webhook is given up until it is registered anew or retried");
     }
 }

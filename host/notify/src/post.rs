@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::config::{Config, Error};
 use crate::guard::UrlGuard;
+use crate::proof::Issuer;
 
 /// How much of an answer is read, and thrown away, to keep the connection for the next notification.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -20,6 +21,9 @@ const TOKEN: [HeaderName; 2] = [
     HeaderName::from_static("x-a2a-notification-token"),
     HeaderName::from_static("a2a-notification-token"),
 ];
+/// Proves where the notification comes from. It is in `Authorization` as well if the client registered
+/// nothing for that.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-taskyard-signature");
 /// Tells a receiver which notification this is, so that it can drop one that it has already seen.
 const DELIVERY: HeaderName = HeaderName::from_static("x-taskyard-delivery");
 
@@ -39,13 +43,23 @@ pub(crate) enum Outcome {
 pub(crate) struct Poster {
     client: reqwest::Client,
     guard: UrlGuard,
+    issuer: Option<Issuer>,
 }
 
 impl Poster {
     pub(crate) fn new(config: &Config, guard: UrlGuard) -> Result<Self, Error> {
         let timeout = Duration::from_millis(config.timeout_ms);
         let client = client(guard.addresses(), Some(timeout)).map_err(Error::Client)?;
-        Ok(Self { client, guard })
+        Ok(Self {
+            client,
+            guard,
+            issuer: None,
+        })
+    }
+
+    /// Signs what it posts from now on.
+    pub(crate) fn sign_as(&mut self, issuer: Issuer) {
+        self.issuer = Some(issuer);
     }
 
     pub(crate) async fn post(&self, delivery: &Delivery) -> Outcome {
@@ -64,18 +78,34 @@ impl Poster {
         let url = self.guard.parse(&delivery.config.url);
         let url = url.map_err(|refused| format!("the URL {refused}"))?;
         let body = serde_json::to_vec(&delivery.payload).map_err(|error| error.to_string())?;
-        let request = self.client.post(url).headers(headers(delivery)?).body(body);
+        let mut headers = headers(delivery)?;
+        if let Some(issuer) = &self.issuer {
+            let id = delivery_id(delivery);
+            let token = issuer.token(delivery.lane.task, &id, &url, &body);
+            sign(&mut headers, &token.map_err(|error| error.to_string())?)?;
+        }
+        let request = self.client.post(url).headers(headers).body(body);
         request.build().map_err(describe)
     }
+}
+
+/// What the client registered for `Authorization` is for the webhook to check, and stays.
+fn sign(headers: &mut HeaderMap, token: &str) -> Result<(), String> {
+    headers.insert(SIGNATURE, header("signature", token)?);
+    if !headers.contains_key(AUTHORIZATION) {
+        headers.insert(
+            AUTHORIZATION,
+            header("signature", &format!("Bearer {token}"))?,
+        );
+    }
+    Ok(())
 }
 
 fn headers(delivery: &Delivery) -> Result<HeaderMap, String> {
     let config = &delivery.config;
     let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/a2a+json"),
-    );
+    let content_type = delivery.payload.content_type();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(DELIVERY, header("id", &delivery_id(delivery))?);
     if let Some(scheme) = &config.scheme {
         let credentials = config.credentials.as_deref().unwrap_or_default();

@@ -3,10 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use taskyard_broker::{Delivery, Error, Lane};
 use taskyard_clock::{Clock, IdSource};
+use taskyard_signing::Keyring;
 use taskyard_task::commit::DeliveryState;
-use taskyard_task::{PushConfig, Seq, Timestamp};
+use taskyard_task::wire::Notification;
+use taskyard_task::{Digest, PushConfig, Seq, Timestamp, WireVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -16,6 +20,7 @@ use crate::config::Config;
 use crate::dispatcher::Dispatcher;
 use crate::guard::UrlGuard;
 use crate::outbox::Outbox;
+use crate::proof::{Claims, Issuer};
 use crate::schedule::Verdict;
 
 /// A webhook that records what it gets and answers what it is told to; `200 OK` after that.
@@ -125,7 +130,10 @@ impl Outbox for Scripted {
             lane: lane.clone(),
             seq: Seq(seq),
             config: self.0.config.clone(),
-            payload: payload(seq),
+            payload: match self.0.config.version {
+                WireVersion::V1 => payload(seq),
+                WireVersion::V03 => old_payload(),
+            },
             state: self.state(),
         }))
     }
@@ -144,8 +152,8 @@ impl Outbox for Scripted {
     }
 }
 
-fn payload(seq: u64) -> a2a::StreamResponse {
-    a2a::StreamResponse::Message(a2a::Message {
+fn payload(seq: u64) -> Notification {
+    let message = a2a::Message {
         message_id: format!("m{seq}"),
         context_id: None,
         task_id: None,
@@ -154,13 +162,29 @@ fn payload(seq: u64) -> a2a::StreamResponse {
         metadata: None,
         extensions: None,
         reference_task_ids: None,
-    })
+    };
+    Notification::V1(Box::new(a2a::StreamResponse::Message(message)))
+}
+
+fn old_payload() -> Notification {
+    Notification::V03(Box::new(a2a::Task {
+        id: "t".to_owned(),
+        context_id: "c".to_owned(),
+        status: a2a::TaskStatus {
+            state: a2a::TaskState::Completed,
+            message: None,
+            timestamp: None,
+        },
+        artifacts: None,
+        history: None,
+        metadata: None,
+    }))
 }
 
 fn push_config(url: &str) -> PushConfig {
     PushConfig {
         on: None,
-        version: taskyard_task::WireVersion::V1,
+        version: WireVersion::V1,
         id: "my hook".to_owned(),
         url: url.to_owned(),
         token: Some("t0ken".to_owned()),
@@ -220,6 +244,117 @@ async fn a_notification_says_what_it_is_and_who_sent_it() {
         outbox.until(|o| o.0.due.lock().unwrap().is_empty()).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_webhook_of_0_3_is_told_the_whole_task() {
+    let mut webhook = Webhook::answering(&[]).await;
+    let config_of_0_3 = PushConfig {
+        version: WireVersion::V03,
+        ..push_config(&webhook.url)
+    };
+    let outbox = Scripted::new(config_of_0_3, [5]);
+    with_dispatcher(config(), &outbox, async {
+        let request = webhook.next().await;
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains("content-type: application/json\r\n"),
+            "{head}"
+        );
+        assert_eq!(
+            body,
+            r#"{"kind":"task","id":"t","contextId":"c","status":{"state":"completed"}}"#
+        );
+        outbox.until(|o| o.0.due.lock().unwrap().is_empty()).await;
+    })
+    .await;
+}
+
+/// What two attempts to deliver the same notification prove; the first one fails.
+async fn proofs(config: PushConfig, mut webhook: Webhook) -> Vec<(String, Claims)> {
+    let folder = tempfile::tempdir().unwrap();
+    let none = taskyard_signing::Config::default();
+    let keys = Keyring::open(&none, folder.path(), &IdSource::seeded(1)).unwrap();
+    let outbox = Scripted::new(config, [5]);
+    let guard = UrlGuard::new(&self::config()).unwrap();
+    let (clock, ids) = (Clock::simulated(Timestamp(90_000)), IdSource::seeded(1));
+    let mut dispatcher =
+        Dispatcher::new(&self::config(), guard, outbox.clone(), clock.clone(), ids).unwrap();
+    let issuer = Issuer::new(
+        keys.clone(),
+        "https://yard.example".to_owned(),
+        clock.clone(),
+    );
+    dispatcher.sign_as(issuer);
+    let mut proofs = Vec::new();
+    for _ in 0..2 {
+        dispatcher.serve(outbox.0.lane.clone()).await;
+        let request = webhook.next().await;
+        let claims = verified(&keys, &request);
+        proofs.push((request, claims));
+        clock.advance(std::time::Duration::from_secs(60));
+    }
+    proofs
+}
+
+/// The claims of the token in the header of its own.
+fn verified(keys: &Keyring, request: &str) -> Claims {
+    let token = header(request, "x-taskyard-signature").unwrap();
+    let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    let jwks: JwkSet = serde_json::from_value(keys.jwks()).unwrap();
+    let key = DecodingKey::from_jwk(jwks.find(&kid).unwrap()).unwrap();
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.validate_aud = false;
+    validation.validate_exp = false;
+    jsonwebtoken::decode(token, &key, &validation)
+        .unwrap()
+        .claims
+}
+
+fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = request.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[tokio::test]
+async fn a_notification_is_signed_anew_with_each_attempt() {
+    let webhook = Webhook::answering(&["500 Oops"]).await;
+    let mut config = push_config(&webhook.url);
+    let audience = webhook.url.replace("?secret=1", "");
+    (config.scheme, config.credentials) = (None, None);
+    let proofs = proofs(config, webhook).await;
+    for ((request, claims), now) in proofs.iter().zip([90, 150]) {
+        let (_, body) = request.split_once("\r\n\r\n").unwrap();
+        let delivery = header(request, "x-taskyard-delivery").unwrap();
+        let task = delivery.split('/').next().unwrap();
+        assert_eq!(
+            claims,
+            &Claims {
+                iss: "https://yard.example".to_owned(),
+                aud: audience.clone(),
+                iat: now,
+                exp: now + 300,
+                jti: delivery.to_owned(),
+                task_id: task.to_owned(),
+                request_body_sha256: Digest::of(body.as_bytes()).to_string(),
+            }
+        );
+        let token = header(request, "x-taskyard-signature").unwrap();
+        assert_eq!(
+            header(request, "authorization").unwrap(),
+            format!("Bearer {token}")
+        );
+    }
+    assert_eq!(proofs[0].1.jti, proofs[1].1.jti);
+}
+
+#[tokio::test]
+async fn what_the_client_registered_as_authorization_stays() {
+    let webhook = Webhook::answering(&["500 Oops"]).await;
+    let config = push_config(&webhook.url);
+    for (request, _) in proofs(config, webhook).await {
+        assert_eq!(header(&request, "authorization"), Some("Bearer s3cret"));
+    }
 }
 
 #[tokio::test]
