@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
-use taskyard_task::{AgentName, Tenant};
+use taskyard_task::{AccessScope, AgentName, Tenant};
 
 use crate::extension::Extension;
+use crate::gate::JwtIssuer;
 use crate::token::Token;
 
 /// How the public door behaves.
@@ -14,7 +15,7 @@ use crate::token::Token;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How clients reach this host, such as `https://agents.example.com`; agent cards name it. Without
-    /// it they name the host that the request was addressed to, over plain HTTP.
+    /// it they name the host that the request was addressed to, and are signed only if that is loopback.
     pub public_url: Option<String>,
     /// The largest request body, in bytes; larger ones are refused.
     pub max_body_bytes: usize,
@@ -23,19 +24,42 @@ pub struct Config {
     /// Whether the stream of a `SendStreamingMessage` ends when the worker asks for an answer.
     /// `SubscribeToTask` stays open, and so do both when the worker asks for credentials.
     pub close_stream_on_input_required: bool,
-    /// The protocol version of requests that name none. The protocol says 0.3, which this host does
-    /// not speak; set `"1.0"` behind a gateway that swallows the header `A2A-Version`.
+    /// The protocol version of requests that name none. The protocol says 0.3; set `"1.0"` behind a
+    /// gateway that swallows the header `A2A-Version`. The methods of 0.3 are served all the same.
     pub assume_version_when_absent: Option<String>,
     /// Whether answers can be streamed. If not, cards say so and the two operations are refused.
     pub streaming: bool,
     /// Whether webhooks can be registered. If not, cards say so and the four operations are refused.
     pub push_notifications: bool,
+    /// Whether what is read back of webhooks leaves out their tokens and credentials. The answer to a
+    /// registration has them, since whoever gets it has just sent them.
+    pub redact_push_credentials: bool,
     /// Whether clients of the protocol's version 0.3 are served as well.
     pub protocol_0_3: bool,
     /// The extensions that clients of an agent must use, by the agent's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub required_extensions: BTreeMap<AgentName, Vec<Extension>>,
-    /// Who may call. Empty: anybody, for any tenant.
+    /// The ids of the skills that only the extended card of an agent shows, by the agent's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub private_skills: BTreeMap<AgentName, Vec<String>>,
+    /// Who offers the agents; part of agent cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Where people read about the agents; part of agent cards.
+    pub documentation_url: Option<String>,
+    /// A picture for the agents; part of agent cards.
+    pub icon_url: Option<String>,
+    /// Whether everybody must show who they are, even before anybody can: for a host whose first API key
+    /// is made while it runs.
+    pub require_credentials: bool,
+    /// Who may call with a token that is written here.
     pub clients: Vec<ClientCredential>,
+    /// Who may call with a token that somebody else issued.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jwt: Vec<JwtIssuer>,
+    /// Who may call with a certificate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<ClientCertificate>,
 }
 
 impl Default for Config {
@@ -50,14 +74,52 @@ impl Default for Config {
             assume_version_when_absent: None,
             streaming: true,
             push_notifications: true,
+            redact_push_credentials: false,
             protocol_0_3: true,
             required_extensions: BTreeMap::new(),
+            private_skills: BTreeMap::new(),
+            provider: None,
+            documentation_url: None,
+            icon_url: None,
+            require_credentials: false,
             clients: Vec::new(),
+            jwt: Vec::new(),
+            certificates: Vec::new(),
         }
     }
 }
 
 impl Config {
+    /// Whether everybody must show who they are, whatever is made while the host runs.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        let known = !self.clients.is_empty() || !self.jwt.is_empty();
+        self.require_credentials || known || !self.certificates.is_empty()
+    }
+
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// For the operator: which key is wrong, and why.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (n, issuer) in self.jwt.iter().enumerate() {
+            if let Some((key, problem)) = issuer.problem() {
+                let key = format!("jwt[{n}].{key}");
+                return Err(ConfigError { key, problem });
+            }
+        }
+        for (n, certificate) in self.certificates.iter().enumerate() {
+            let mut before = self.certificates.iter().take(n);
+            let is_double = before.any(|other| other.subject == certificate.subject);
+            if certificate.subject.is_empty() || is_double {
+                let key = format!("certificates[{n}].subject");
+                let problem = "must be a text that no other entry has";
+                return Err(ConfigError { key, problem });
+            }
+        }
+        Ok(())
+    }
+
     /// The extensions that clients of `agent` must use.
     pub(crate) fn required_extensions_of(&self, agent: &AgentName) -> &[Extension] {
         self.required_extensions
@@ -65,6 +127,21 @@ impl Config {
             .map(Vec::as_slice)
             .unwrap_or_default()
     }
+
+    /// The ids of the skills of `agent` that only its extended card shows, if the operator named any.
+    pub(crate) fn private_skills_of(&self, agent: &AgentName) -> Option<&[String]> {
+        self.private_skills.get(agent).map(Vec::as_slice)
+    }
+}
+
+/// Who offers the agents of this host (A2A 4.4.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Their name.
+    pub organization: String,
+    /// Where they are on the web.
+    pub url: String,
 }
 
 const KEEP_ALIVE: NonZeroU64 = NonZeroU64::MIN.saturating_add(14);
@@ -79,6 +156,32 @@ pub struct ClientCredential {
     pub tenant: Tenant,
     /// What operators call it.
     pub name: String,
+    /// What the token is good for.
+    #[serde(default)]
+    pub scope: AccessScope,
+}
+
+/// One client that shows a certificate while it connects, and on whose behalf it may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// To whom the certificate was made out: its common name, or one of its alternative names.
+    pub subject: String,
+    /// Whose work the client does.
+    pub tenant: Tenant,
+    /// What operators call it.
+    pub name: String,
+    /// What the certificate is good for.
+    #[serde(default)]
+    pub scope: AccessScope,
+}
+
+/// A key of this configuration that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("api.{key} {problem}")]
+pub struct ConfigError {
+    key: String,
+    problem: &'static str,
 }
 
 #[cfg(test)]
@@ -99,8 +202,65 @@ mod tests {
             r#"{"keep_alive_seconds": 0}"#,
             r#"{"clients": [{"token": "", "tenant": "a", "name": "b"}]}"#,
             r#"{"clients": [{"token": "t", "tenant": "a/b", "name": "b"}]}"#,
+            r#"{"clients": [{"token": "t", "tenant": "a", "name": "b", "scope": {"agent": "x"}}]}"#,
+            r#"{"jwt": [{"issuer": "i"}]}"#,
+            r#"{"jwt": [{"issuer": "i", "audiences": ["a"], "algorithms": ["HS256"]}]}"#,
+            r#"{"certificates": [{"subject": "s"}]}"#,
         ] {
             assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_with_its_place() {
+        let jwt =
+            |more: &str| format!(r#"{{"jwt": [{{"issuer": "i", "audiences": ["a"]{more}}}]}}"#);
+        let checked = |text: &str| serde_json::from_str::<Config>(text).unwrap().check();
+        assert_eq!(checked(&jwt("")), Ok(()));
+        for (text, wrong) in [
+            (jwt(r#", "jwks_url": "u", "jwks_file": "f""#), "jwks_file"),
+            (
+                jwt(r#", "tenant": "t", "tenant_claim": "c""#),
+                "tenant_claim",
+            ),
+            (jwt(r#", "algorithms": []"#), "algorithms"),
+            (jwt(r#", "leeway_seconds": 301"#), "leeway_seconds"),
+            (jwt(r#", "refresh_seconds": 601"#), "refresh_seconds"),
+            (
+                r#"{"jwt": [{"issuer": "i", "audiences": []}]}"#.to_owned(),
+                "audiences",
+            ),
+            (
+                r#"{"jwt": [{"issuer": "", "audiences": ["a"]}]}"#.to_owned(),
+                "issuer",
+            ),
+        ] {
+            let problem = checked(&text).unwrap_err().to_string();
+            assert!(
+                problem.starts_with(&format!("api.jwt[0].{wrong} ")),
+                "{problem}"
+            );
+        }
+        let twice = r#"{"subject": "s", "tenant": "a", "name": "n"}"#;
+        let twice = format!(r#"{{"certificates": [{twice}, {twice}]}}"#);
+        let problem = checked(&twice).unwrap_err().to_string();
+        assert!(
+            problem.starts_with("api.certificates[1].subject "),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn any_way_to_show_who_one_is_guards_the_host() {
+        assert!(!Config::default().is_guarded());
+        for text in [
+            r#"{"require_credentials": true}"#,
+            r#"{"clients": [{"token": "t", "tenant": "a", "name": "b"}]}"#,
+            r#"{"jwt": [{"issuer": "i", "audiences": ["a"]}]}"#,
+            r#"{"certificates": [{"subject": "s", "tenant": "a", "name": "b"}]}"#,
+        ] {
+            let config: Config = serde_json::from_str(text).unwrap();
+            assert!(config.is_guarded(), "{text}");
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use taskyard_broker::LoggedEntry;
 use taskyard_task::{
-    Blame, ChildTarget, Event, HttpCall, HttpError, HttpResponse, InputKind, Message, Observation,
-    Part, Piece, StateCall, StateResult, StateScope, Submission,
+    Blame, ChildTarget, ContextCall, ContextResult, Event, HttpCall, HttpError, HttpResponse,
+    InputKind, Message, Observation, Part, Piece, StateCall, StateResult, StateScope, Submission,
 };
 
 use super::task_view::{EntryView, state_word};
@@ -96,6 +96,11 @@ fn say(event: &Event, about: Option<&str>) -> Said {
             json!({"until_ns": until_ns}),
         ),
         Event::Received { message } => received(message),
+        Event::Provided(provided) => plain(format!(
+            "by an operator, {}",
+            parts_of(&provided.message.parts)
+        )),
+        Event::ContextRead { call, result } => context_read(call, result),
         Event::ChildEnded { ticket, end } => (
             format!(
                 "#{ticket} {}, {}",
@@ -331,6 +336,24 @@ fn state(call: &StateCall, result: &StateResult) -> Said {
         format!("{verb} {scope}/{}{result}", line(&key)),
         json!({"call": verb, "scope": scope, "key": key}),
     )
+}
+
+fn context_read(call: &ContextCall, result: &ContextResult) -> Said {
+    let task = match call {
+        ContextCall::List { .. } => None,
+        ContextCall::Read { task } => Some(task.to_string()),
+    };
+    let read = match result {
+        ContextResult::Tasks(tasks) => count(tasks.len(), "task"),
+        ContextResult::Task(task) => format!(
+            "{}, {}",
+            count(task.messages.len(), "message"),
+            count(task.artifacts.len(), "artifact")
+        ),
+        ContextResult::Unknown => "denied".to_owned(),
+    };
+    let of = task.as_deref().unwrap_or("the conversation");
+    (format!("{of} = {read}"), json!({"task": task}))
 }
 
 fn parts_of(parts: &[Part]) -> String {

@@ -24,6 +24,9 @@ pub(super) enum AdminError {
         parameter: &'static str,
         problem: String,
     },
+    /// Its deliveries go well, or it does not exist.
+    #[error("no delivery of this task and configuration is in trouble")]
+    NoDelivery,
     #[error("the body must be a component, of the type application/wasm")]
     WrongContentType,
     #[error("{0}")]
@@ -34,6 +37,7 @@ impl AdminError {
     fn row(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Parameter { .. } => (StatusCode::BAD_REQUEST, "invalid"),
+            Self::NoDelivery => (StatusCode::NOT_FOUND, "delivery-not-found"),
             Self::WrongContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type"),
             Self::Unread(Unread::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Self::Unread(Unread::Broken(_)) => (StatusCode::BAD_REQUEST, "invalid"),
@@ -56,6 +60,7 @@ fn refusal_row(refusal: &Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::Ended(_) => (StatusCode::CONFLICT, "ended"),
         Refusal::NotParked => (StatusCode::CONFLICT, "not-parked"),
+        Refusal::NotAsking => (StatusCode::CONFLICT, "not-asking"),
         Refusal::Busy => (StatusCode::CONFLICT, "busy"),
         Refusal::BadPosition { .. } => (StatusCode::BAD_REQUEST, "invalid"),
         _ => (StatusCode::CONFLICT, "refused"),
@@ -87,6 +92,8 @@ fn broker_row(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::AgentNotFound => (StatusCode::NOT_FOUND, "agent-not-found"),
         Error::PluginNotFound => (StatusCode::NOT_FOUND, "plugin-not-found"),
+        Error::ApiKeyNotFound => (StatusCode::NOT_FOUND, "key-not-found"),
+        Error::TooManyApiKeys { .. } => (StatusCode::CONFLICT, "too-many-keys"),
         Error::TaskNotFound => (StatusCode::NOT_FOUND, "task-not-found"),
         Error::WhichPlugin { found, .. } if found.is_empty() => {
             (StatusCode::NOT_FOUND, "plugin-not-found")

@@ -4,8 +4,10 @@
 //! content of tasks and no secrets, and the software that reads them rarely has credentials.
 
 mod agents;
+mod deliveries;
 mod entry;
 mod error;
+mod keys;
 mod observe;
 mod task_view;
 mod tasks;
@@ -20,7 +22,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
 
@@ -28,11 +30,14 @@ use crate::plain::{no_route, problem};
 use crate::token::{Token, bearer};
 use crate::{health, trace};
 
+pub use keys::{KeyList, KeyOrder, KeyState, KeyView, MadeKey};
 pub use task_view::{
     ChildView, DifferenceView, EntryView, FlightList, LogView, ParkedList, ParkedView, ProbeView,
     StuckView, TaskBrief, TaskStatusView,
 };
-pub use view::{AgentList, AgentView, DeliveryList, DeliveryView, HeldView, StatusView};
+pub use view::{
+    AgentList, AgentView, DeliveryList, DeliveryView, HeldView, RetriedView, StatusView,
+};
 pub use words::{reason as reason_in_words, size as size_in_words};
 
 /// Renders all figures of the process in the text format of Prometheus.
@@ -83,6 +88,8 @@ pub fn admin_router(admin: Admin) -> Router {
             get(agents::status).delete(agents::undeploy),
         )
         .route("/v1/agents/{name}/egress", put(agents::set_egress))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/parked", get(tasks::parked))
         .route("/v1/tasks", get(tasks::in_flight))
         .route("/v1/tasks/{id}", get(tasks::status))
@@ -92,7 +99,12 @@ pub fn admin_router(admin: Admin) -> Router {
         .route("/v1/tasks/{id}/probe", post(tasks::probe))
         .route("/v1/tasks/{id}/move", post(tasks::change_component))
         .route("/v1/tasks/{id}/fail", post(tasks::fail))
-        .route("/v1/deliveries", get(observe::deliveries))
+        .route("/v1/tasks/{id}/answer", post(tasks::answer))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route(
+            "/v1/deliveries/{task}/{config}/retry",
+            post(deliveries::retry),
+        )
         .route("/v1/stats", get(observe::stats))
         .route_layer(from_fn_with_state(admin.clone(), guard));
     let open = Router::new().route("/metrics", get(metrics));

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use taskyard_broker::{Error, FlightQuery};
-use taskyard_task::{AgentName, Header, Plugin, Seq, TaskId};
+use taskyard_task::{AgentName, Header, Part, PartBody, Plugin, Seq, TaskId};
 
 use super::Admin;
 use super::error::AdminError;
@@ -78,6 +78,14 @@ struct ComponentOrder {
 #[serde(deny_unknown_fields)]
 struct FailOrder {
     reason: String,
+}
+
+/// What to tell a task that asks.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AnswerOrder {
+    Text(String),
+    Data(serde_json::Value),
 }
 
 /// `GET /v1/parked`
@@ -207,6 +215,33 @@ pub(super) async fn fail(
     }
     let broker = admin.broker.clone();
     let header = detached(async move { broker.fail(task, reason).await }).await?;
+    brief(&admin, &header)
+}
+
+/// `POST /v1/tasks/{id}/answer`
+pub(super) async fn answer(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<TaskBrief> {
+    let task = existing(&id)?;
+    let answer = body::read(&headers, body, MAX_ORDER_BYTES).await?;
+    // The parser's own words may quote what must not be shown.
+    let answer: AnswerOrder =
+        serde_json::from_slice(&answer).map_err(|_| AdminError::Parameter {
+            parameter: "the body",
+            problem: "must be {\"text\": TEXT} or {\"data\": JSON}".to_owned(),
+        })?;
+    let part = match answer {
+        AnswerOrder::Text(text) => Part::text(text),
+        AnswerOrder::Data(data) => Part {
+            body: PartBody::Data(data.to_string()),
+            ..Part::text("")
+        },
+    };
+    let broker = admin.broker.clone();
+    let header = detached(async move { broker.answer(task, vec![part]).await }).await?;
     brief(&admin, &header)
 }
 

@@ -85,6 +85,15 @@ pub struct DeliveryView {
     pub retry_at: Option<String>,
 }
 
+/// A webhook that is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetriedView {
+    /// Which task.
+    pub task: String,
+    /// Which of its notification configurations.
+    pub config: String,
+}
+
 impl From<&Agent> for AgentView {
     fn from(agent: &Agent) -> Self {
         Self {

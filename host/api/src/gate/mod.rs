@@ -1,67 +1,198 @@
 //! The one gate in front of all operations: who calls, and on whose behalf.
 //!
-//! A [`Caller`] is made here and nowhere else, so no operation can forget to ask.
+//! A [`taskyard_broker::Caller`] is made here and nowhere else, so no operation can forget to ask. The gate is open only
+//! where nobody ever configured a way to show who one is; from then on, whoever shows nothing stays out.
 
+mod access;
+mod certificate;
+mod denied;
+mod jwt;
+mod scheme;
 mod scope;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
 
 use axum::http::request::Parts;
-use taskyard_broker::Caller;
-use taskyard_task::{AgentName, Tenant};
+use subtle::ConstantTimeEq as _;
+use taskyard_broker::Broker;
+use taskyard_clock::Clock;
+use taskyard_task::Digest;
+use taskyard_task::api_key::read_api_key_id;
+use tracing::debug;
 
-use crate::config::ClientCredential;
+use crate::config::{ClientCertificate, ClientCredential, Config};
 use crate::error::ApiError;
-use crate::operation::Operation;
-use crate::token::bearer;
+use crate::metric;
 
-pub use scope::Scope;
+pub(crate) use access::Access;
+pub use certificate::{PeerCertificate, Secure};
+pub use jwt::{FetchDocument, JwtAlgorithm, JwtIssuer};
+pub(crate) use scheme::{API_KEY_HEADER, Accepted, Scheme, SchemeKind};
 
-/// Knows the clients that may call.
-#[derive(Debug)]
+use denied::{Credential, Denied};
+use jwt::Issuers;
+use shown::Shown;
+
+/// Knows who may call.
 pub(crate) struct Gate {
+    required: bool,
     clients: Vec<ClientCredential>,
+    certificates: Vec<ClientCertificate>,
+    issuers: Issuers,
+    broker: Broker,
+    clock: Clock,
 }
 
-/// What the gate found out about a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// The host serves anybody: the request itself says on whose behalf.
-    Anyone,
-    /// A known client, on behalf of its tenant.
-    Client {
-        /// Whose work it does.
-        tenant: Tenant,
-        /// What operators call it.
-        name: String,
-        /// What it may do.
-        scope: Scope,
-    },
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
 }
 
 impl Gate {
-    pub(crate) fn new(clients: Vec<ClientCredential>) -> Self {
-        Self { clients }
+    /// A gate for whom `config` names, and for the API keys of `broker`.
+    pub(crate) fn new(config: &Config, broker: Broker, clock: Clock) -> Self {
+        Self {
+            required: config.require_credentials,
+            clients: config.clients.clone(),
+            certificates: config.certificates.clone(),
+            issuers: Issuers::new(&config.jwt, &clock),
+            broker,
+            clock,
+        }
     }
 
-    /// Whether anybody may call.
+    /// Says who fetches the keys of issuers. Without, those that are elsewhere count as out of reach. Only
+    /// the first call counts.
+    pub(crate) fn set_fetcher(&self, fetcher: Arc<dyn FetchDocument>) {
+        self.issuers.set_fetcher(fetcher);
+    }
+
+    /// Whether anybody may call: no way to show who one is was ever configured. A key that was revoked
+    /// is one, or else revoking the last key would open the host to everybody.
     pub(crate) fn is_open(&self) -> bool {
-        self.clients.is_empty()
+        let configured = self.required
+            || !self.clients.is_empty()
+            || !self.certificates.is_empty()
+            || !self.issuers.is_empty();
+        !configured && self.broker.api_keys().is_empty()
     }
 
-    /// Finds out who calls.
+    /// The ways to show who one is that are worth declaring now. None if the gate is open.
+    pub(crate) fn schemes(&self) -> Vec<Scheme> {
+        let accepted = self.accepted();
+        let fixed = [
+            (accepted.bearer, "bearer", SchemeKind::Bearer),
+            (accepted.api_key, "apiKey", SchemeKind::ApiKey),
+            (accepted.certificate, "mutualTls", SchemeKind::MutualTls),
+        ];
+        let fixed = fixed.into_iter().filter(|(taken, ..)| *taken);
+        let fixed = fixed.map(|(_, name, kind)| Scheme {
+            name: name.to_owned(),
+            kind,
+        });
+        fixed.chain(self.issuers.schemes()).collect()
+    }
+
+    fn accepted(&self) -> Accepted {
+        let keys = self.required || !self.broker.api_keys().is_empty();
+        Accepted {
+            bearer: keys || !self.clients.is_empty() || !self.issuers.is_empty(),
+            api_key: keys,
+            certificate: !self.certificates.is_empty(),
+        }
+    }
+
+    /// Finds out who calls. What a request shows in its headers counts before the certificate of its
+    /// connection: a wrong token is refused even over a connection that would do.
     ///
     /// # Errors
-    /// [`ApiError::Unauthenticated`] if the host has clients and this is none of them.
+    /// [`ApiError::Unauthenticated`] if it is nobody that the host knows, [`ApiError::Forbidden`] if what is
+    /// shown is genuine and not enough, [`ApiError::IssuerUnavailable`] if nobody can say now.
     pub(crate) async fn admit(&self, head: &Parts) -> Result<Access, ApiError> {
         if self.is_open() {
             return Ok(Access::Anyone);
         }
-        let shown = bearer(&head.headers).ok_or(ApiError::Unauthenticated)?;
-        // Looks at every client, so that the time says nothing about which one it was.
-        let matching = |found, client: &'_ _| known(client, shown).or(found);
-        self.clients
-            .iter()
-            .fold(None, matching)
-            .ok_or(ApiError::Unauthenticated)
+        let found = match Shown::read(&head.headers) {
+            Shown::Bearer(text) => self.by_bearer(text).await,
+            Shown::ApiKey(text) => self.by_api_key(text),
+            Shown::Nothing => self.by_certificate(head.extensions.get()),
+            Shown::Unusable => Err(Denied::Wrong(Credential::Unusable, "unusable headers")),
+        };
+        found.map_err(|denied| self.refuse(denied))
+    }
+
+    fn refuse(&self, denied: Denied) -> ApiError {
+        metric::denied(denied.label());
+        match denied {
+            Denied::Missing => ApiError::Unauthenticated(self.accepted()),
+            Denied::Wrong(credential, why) => {
+                debug!(?credential, why, "refused credentials");
+                ApiError::Unauthenticated(self.accepted())
+            }
+            Denied::NotEnough(why) => ApiError::Forbidden(why),
+            // Where the keys are, and why they are not to be had, is nothing for strangers. Whoever looked
+            // for them said it once.
+            Denied::Unavailable(why) => {
+                debug!(why, "cannot check credentials");
+                ApiError::IssuerUnavailable
+            }
+        }
+    }
+
+    async fn by_bearer(&self, text: &str) -> Result<Access, Denied> {
+        if let Some(access) = self.by_token(text) {
+            return Ok(access);
+        }
+        if read_api_key_id(text).is_some() {
+            return self.by_api_key(text);
+        }
+        match jwt::looks_like_one(text) && !self.issuers.is_empty() {
+            true => self.issuers.verify(text).await,
+            false => Err(Denied::Wrong(Credential::Token, "an unknown token")),
+        }
+    }
+
+    /// Looks at every client, so that the time says nothing about which one it was.
+    fn by_token(&self, text: &str) -> Option<Access> {
+        let matching = |found, client: &'_ _| known(client, text).or(found);
+        self.clients.iter().fold(None, matching)
+    }
+
+    /// The digests are compared whether there is such a key or not: unknown keys take as long as wrong
+    /// ones, and are refused with the same words as dead ones.
+    fn by_api_key(&self, text: &str) -> Result<Access, Denied> {
+        let keys = self.broker.api_keys();
+        let key = read_api_key_id(text).and_then(|id| keys.get(&id));
+        let kept = key.map_or([0; 32], |key| key.digest.to_bytes());
+        let is_it = kept.ct_eq(&Digest::of(text.as_bytes()).to_bytes());
+        let now = self.clock.now();
+        match key.filter(|_| is_it.into()) {
+            Some(key) if key.is_alive(now) => Ok(Access::Client {
+                tenant: key.tenant.clone(),
+                name: format!("key:{}", key.id),
+                scope: key.scope.clone(),
+            }),
+            Some(_) => Err(Denied::Wrong(Credential::ApiKey, "revoked or expired")),
+            None => Err(Denied::Wrong(Credential::ApiKey, "unknown")),
+        }
+    }
+
+    fn by_certificate(&self, certificate: Option<&PeerCertificate>) -> Result<Access, Denied> {
+        let certificate = certificate.filter(|_| !self.certificates.is_empty());
+        let certificate = certificate.ok_or(Denied::Missing)?;
+        let mut clients = self.certificates.iter();
+        let client = clients.find(|client| certificate.is_of(&client.subject));
+        let client = client.ok_or(Denied::Wrong(Credential::Certificate, "an unknown subject"))?;
+        Ok(Access::Client {
+            tenant: client.tenant.clone(),
+            name: client.name.clone(),
+            scope: client.scope.clone(),
+        })
     }
 }
 
@@ -69,85 +200,6 @@ fn known(client: &ClientCredential, shown: &str) -> Option<Access> {
     client.token.matches(shown).then(|| Access::Client {
         tenant: client.tenant.clone(),
         name: client.name.clone(),
-        scope: Scope::default(),
+        scope: client.scope.clone(),
     })
-}
-
-impl Access {
-    /// The caller, for a request that names the tenant `named`, or none. `None` if the client does not act
-    /// for that tenant.
-    pub(crate) fn caller(&self, named: Option<Tenant>) -> Option<Caller> {
-        match self {
-            Self::Anyone => Some(Caller {
-                tenant: named.unwrap_or_default(),
-                principal: None,
-            }),
-            Self::Client { tenant, .. } if named.is_some_and(|named| named != *tenant) => None,
-            Self::Client { tenant, name, .. } => Some(Caller {
-                tenant: tenant.clone(),
-                principal: Some(name.clone()),
-            }),
-        }
-    }
-
-    /// Whether the credentials are good for `operation` on `agent`.
-    pub(crate) fn allows(&self, operation: Operation, agent: &AgentName) -> bool {
-        match self {
-            Self::Anyone => true,
-            Self::Client { scope, .. } => scope.allows(operation, agent),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::{Request, header};
-
-    use super::*;
-    use crate::token::Token;
-
-    fn gate() -> Gate {
-        let client = |token: &str, tenant: &str| ClientCredential {
-            token: Token::try_from(token.to_owned()).unwrap(),
-            tenant: tenant.parse().unwrap(),
-            name: format!("{tenant}-client"),
-        };
-        Gate::new(vec![client("one", "acme"), client("two", "globex")])
-    }
-
-    fn shows(token: &str) -> Parts {
-        let request = Request::builder().header(header::AUTHORIZATION, format!("Bearer {token}"));
-        request.body(()).unwrap().into_parts().0
-    }
-
-    fn shows_nothing() -> Parts {
-        Request::new(()).into_parts().0
-    }
-
-    #[tokio::test]
-    async fn an_open_gate_takes_the_tenant_from_the_request() {
-        let access = Gate::new(Vec::new()).admit(&shows_nothing()).await.unwrap();
-        assert_eq!(access.caller(None).unwrap().tenant, Tenant::default());
-        let caller = access.caller(Some("acme".parse().unwrap())).unwrap();
-        assert_eq!(caller.tenant.as_str(), "acme");
-        assert_eq!(caller.principal, None);
-    }
-
-    #[tokio::test]
-    async fn a_guarded_gate_wants_a_known_token() {
-        for head in [shows_nothing(), shows("three"), shows("")] {
-            let refused = gate().admit(&head).await;
-            assert_eq!(refused, Err(ApiError::Unauthenticated));
-        }
-    }
-
-    #[tokio::test]
-    async fn the_tenant_comes_from_the_credential() {
-        let access = gate().admit(&shows("two")).await.unwrap();
-        let caller = access.caller(None).unwrap();
-        assert_eq!(caller.tenant.as_str(), "globex");
-        assert_eq!(caller.principal.as_deref(), Some("globex-client"));
-        assert!(access.caller(Some(caller.tenant)).is_some());
-        assert!(access.caller(Some("acme".parse().unwrap())).is_none());
-    }
 }

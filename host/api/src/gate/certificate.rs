@@ -1,0 +1,27 @@
+//! What is known about the connection that a request came over: whether it is encrypted, and who the
+//! client proved to be.
+//!
+//! The server puts both into the extensions of every request.
+
+/// The request came over TLS, so URLs that name the same host begin with `https`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secure;
+
+/// The certificate that the client of a connection showed. It was verified in the handshake: an authority
+/// that the operator trusts signed it, and it was valid at that moment.
+// Which client it belongs to is the gate's to say; what the server reads from it is only this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// The common name (CN) of its subject.
+    pub common_name: Option<String>,
+    /// Its subject alternative names: DNS names, e-mail addresses, URIs and IP addresses.
+    pub names: Vec<String>,
+}
+
+impl PeerCertificate {
+    /// Whether it was made out to `subject`: one of its names, or the common name.
+    pub(super) fn is_of(&self, subject: &str) -> bool {
+        let names = self.names.iter().chain(&self.common_name);
+        names.into_iter().any(|name| name == subject)
+    }
+}
