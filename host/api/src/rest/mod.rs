@@ -1,0 +1,70 @@
+//! The HTTP+JSON binding (A2A 11): each operation has a path and a method of its own.
+
+mod answer;
+pub(crate) mod fuzzing;
+mod params;
+mod route;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::operation::{self, Answer, Operation};
+use crate::parameters::{Parameters, asked_version};
+use crate::trace::RequestId;
+use crate::{Door, metric, plain, sse};
+
+pub(crate) use answer::{Media, name as code_name};
+pub(crate) use route::Route;
+
+use answer::RestEnvelope;
+
+/// Answers whatever no other door of the host does.
+pub(crate) async fn handle(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let began = door.clock.instant();
+    let (head, body) = request.into_parts();
+    let Some(route) = Route::parse(head.uri.path()) else {
+        return plain::no_route().await;
+    };
+    let (media, request_id) = (Media::of(&head.headers), RequestId::of(&head));
+    let Some(operation) = route.resource.operation(&head.method) else {
+        let is_options = head.method == Method::OPTIONS;
+        return answer::other_method(&route.resource, is_options, media);
+    };
+    let outcome = serve(&door, head, body, &route, operation, media).await;
+    let code = outcome.as_ref().err().map_or(0, ApiError::code);
+    metric::answered("rest", operation.name(), code, began.elapsed());
+    outcome.unwrap_or_else(|error| answer::refuse(&error, media, &request_id))
+}
+
+/// Nobody's body is read before it is known who sends it.
+async fn serve(
+    door: &Arc<Door>,
+    head: Parts,
+    body: Body,
+    route: &Route,
+    operation: Operation,
+    media: Media,
+) -> Result<Response, ApiError> {
+    let access = door.gate.admit(&head).await?;
+    let params = params::read(door, &head, body, &route.resource, operation).await?;
+    let assumed = door.config.assume_version_when_absent.as_deref();
+    let version = asked_version(&head, assumed).require_v1()?;
+    let target = route.target(params.get("tenant").and_then(|tenant| tenant.as_str()))?;
+    let mut parameters = Parameters::read(&head, version);
+    parameters.read_message(Some(&params));
+    let call = Call::enter(door, head, access, target, operation, parameters)?;
+    let (parameters, request) = (call.parameters.clone(), call.request_id());
+    let mut response = match operation::serve(call, operation, Some(params)).await? {
+        Answer::Plain(plain) => answer::reply(media, &plain),
+        Answer::Stream(follow) => sse::respond(door, *follow, RestEnvelope { request }),
+    };
+    parameters.echo(response.headers_mut());
+    Ok(response)
+}
