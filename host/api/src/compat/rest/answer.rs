@@ -1,0 +1,193 @@
+//! Answers of 0.3's JSON-RPC as answers of its HTTP+JSON.
+//!
+//! Official clients refuse members that they do not know, so nothing is left in that the definition does not
+//! have.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::super::method::Method;
+use super::super::request::{Members, renamed, replace, with_object};
+
+/// What `method` is answered with.
+pub(super) fn rewrite(method: Method, old: Value) -> Value {
+    match method {
+        Method::Send | Method::Stream | Method::Resubscribe => event(old),
+        Method::Get | Method::Cancel => rewritten(old, task),
+        Method::SetPushConfig | Method::GetPushConfig => push_config(&old),
+        Method::ListPushConfigs => {
+            let configs = old.as_array().map(Vec::as_slice).unwrap_or_default();
+            json!({"configs": configs.iter().map(push_config).collect::<Vec<_>>()})
+        }
+        Method::DeletePushConfig => json!({}),
+        // 0.3's servers gave the card as JSON-RPC has it.
+        Method::GetExtendedCard => old,
+    }
+}
+
+/// One event, under the name of what it is.
+pub(super) fn event(old: Value) -> Value {
+    let kind = old.get("kind").and_then(Value::as_str);
+    let (name, rewrite): (_, fn(Members) -> Members) = match kind {
+        Some("message") => ("message", message),
+        Some("status-update") => ("statusUpdate", status_update),
+        Some("artifact-update") => ("artifactUpdate", artifact_update),
+        _ => ("task", task),
+    };
+    json!({name: rewritten(old, rewrite)})
+}
+
+fn rewritten(mut value: Value, rewrite: fn(Members) -> Members) -> Value {
+    replace(&mut value, rewrite);
+    value
+}
+
+fn task(mut task: Members) -> Members {
+    task.swap_remove("kind");
+    with_object(&mut task, "status", status);
+    each(&mut task, "artifacts", artifact);
+    each(&mut task, "history", message);
+    task
+}
+
+fn status_update(mut update: Members) -> Members {
+    update.swap_remove("kind");
+    with_object(&mut update, "status", status);
+    update
+}
+
+fn artifact_update(mut update: Members) -> Members {
+    update.swap_remove("kind");
+    with_object(&mut update, "artifact", artifact);
+    update
+}
+
+fn status(mut status: Members) -> Members {
+    if let Some(Value::String(state)) = status.get_mut("state") {
+        *state = state_name(state);
+    }
+    with_object(&mut status, "message", message);
+    status
+}
+
+/// The definition spells one state in another way than everybody else.
+fn state_name(old: &str) -> String {
+    match old {
+        "canceled" => "TASK_STATE_CANCELLED".to_owned(),
+        "unknown" => "TASK_STATE_UNSPECIFIED".to_owned(),
+        other => format!("TASK_STATE_{}", other.to_uppercase().replace('-', "_")),
+    }
+}
+
+fn artifact(mut artifact: Members) -> Members {
+    each(&mut artifact, "parts", part);
+    artifact
+}
+
+fn message(mut message: Members) -> Members {
+    message.swap_remove("kind");
+    message.swap_remove("referenceTaskIds");
+    if let Some(Value::String(role)) = message.get_mut("role") {
+        *role = format!("ROLE_{}", role.to_uppercase());
+    }
+    each(&mut message, "parts", part);
+    renamed(message, &[("parts", "content")])
+}
+
+fn part(mut part: Members) -> Members {
+    part.swap_remove("kind");
+    with_object(&mut part, "file", file);
+    if let Some(data) = part.swap_remove("data") {
+        part.insert("data".to_owned(), json!({"data": data}));
+    }
+    part
+}
+
+/// The text of the file's bytes is what official clients take for the bytes.
+fn file(mut file: Members) -> Members {
+    if let Some(Value::String(bytes)) = file.get_mut("bytes") {
+        *bytes = STANDARD.encode(bytes.as_bytes());
+    }
+    renamed(file, &[("bytes", "fileWithBytes"), ("uri", "fileWithUri")])
+}
+
+fn push_config(old: &Value) -> Value {
+    let webhook = old.get("pushNotificationConfig");
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (task, id) = (
+        text(old.get("taskId")),
+        text(webhook.and_then(|webhook| webhook.get("id"))),
+    );
+    let name = format!("tasks/{task}/pushNotificationConfigs/{id}");
+    json!({"name": name, "pushNotificationConfig": webhook})
+}
+
+/// Rewrites each object of the list that is the member `name`, if there is one.
+fn each(members: &mut Map<String, Value>, name: &str, rewrite: fn(Members) -> Members) {
+    if let Some(Value::Array(items)) = members.get_mut(name) {
+        items.iter_mut().for_each(|item| replace(item, rewrite));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_that_of_the_definition() {
+        let old = json!({
+            "kind": "task", "id": "t", "contextId": "c",
+            "status": {"state": "input-required", "message": {
+                "kind": "message", "messageId": "m", "role": "agent",
+                "parts": [{"kind": "text", "text": "which?"}], "referenceTaskIds": ["x"],
+            }},
+            "artifacts": [{"artifactId": "a", "parts": [
+                {"kind": "file", "file": {"bytes": "AAH/", "mimeType": "image/png"}},
+                {"kind": "file", "file": {"uri": "https://h"}},
+                {"kind": "data", "data": {"a": 1}},
+            ]}],
+        });
+        let expected = json!({
+            "id": "t", "contextId": "c",
+            "status": {"state": "TASK_STATE_INPUT_REQUIRED", "message": {
+                "messageId": "m", "role": "ROLE_AGENT", "content": [{"text": "which?"}],
+            }},
+            "artifacts": [{"artifactId": "a", "parts": [
+                {"file": {"fileWithBytes": "QUFILw==", "mimeType": "image/png"}},
+                {"file": {"fileWithUri": "https://h"}},
+                {"data": {"data": {"a": 1}}},
+            ]}],
+        });
+        assert_eq!(rewrite(Method::Get, old.clone()), expected);
+        assert_eq!(rewrite(Method::Send, old), json!({"task": expected}));
+    }
+
+    #[test]
+    fn events_are_named_after_what_they_are() {
+        let update = json!({
+            "kind": "status-update", "taskId": "t", "contextId": "c",
+            "status": {"state": "canceled"}, "final": true,
+        });
+        let expected = json!({"statusUpdate": {
+            "taskId": "t", "contextId": "c",
+            "status": {"state": "TASK_STATE_CANCELLED"}, "final": true,
+        }});
+        assert_eq!(event(update), expected);
+        let message = json!({"kind": "message", "messageId": "m", "role": "agent", "parts": []});
+        let expected = json!({"messageId": "m", "role": "ROLE_AGENT", "content": []});
+        assert_eq!(event(message), json!({"message": expected}));
+    }
+
+    #[test]
+    fn a_webhook_has_a_name() {
+        let old = json!({"taskId": "t", "pushNotificationConfig": {"id": "c", "url": "https://h"}});
+        let expected = json!({
+            "name": "tasks/t/pushNotificationConfigs/c",
+            "pushNotificationConfig": {"id": "c", "url": "https://h"},
+        });
+        assert_eq!(rewrite(Method::SetPushConfig, old.clone()), expected);
+        let list = rewrite(Method::ListPushConfigs, json!([old]));
+        assert_eq!(list, json!({"configs": [expected]}));
+    }
+}

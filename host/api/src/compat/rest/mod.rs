@@ -1,0 +1,177 @@
+//! 0.3 over HTTP+JSON, below `/v1` at each agent's address.
+//!
+//! This binding was the JSON form of 0.3's gRPC definition rather than that of its JSON-RPC. A request is
+//! rewritten as one of 0.3's JSON-RPC, and an answer is rewritten from there.
+
+mod answer;
+mod error;
+mod place;
+mod request;
+mod shape;
+
+use std::sync::Arc;
+
+use a2a::StreamResponse;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use taskyard_task::Seq;
+use taskyard_task::wire::v03::Shown;
+
+use super::method::Method;
+use super::rpc::serve;
+use crate::call::Call;
+use crate::error::{ApiError, Violation};
+use crate::follow::Until;
+use crate::operation::Answer;
+use crate::parameters::{Parameters, Version, asked_version};
+use crate::sse::Envelope;
+use crate::trace::RequestId;
+use crate::{Door, body, metric, sse};
+
+pub(crate) use place::routes;
+
+use place::Place;
+
+/// Answers one request.
+async fn handle(
+    State(door): State<Arc<Door>>,
+    Path(place): Path<Place>,
+    request: Request,
+) -> Response {
+    let began = door.clock.instant();
+    let (head, body) = request.into_parts();
+    // A tenant of 1.0 may be called as this binding's paths begin.
+    if asked_version(&head, None).version() == Some(Version::V1) {
+        let request = Request::from_parts(head, body);
+        return crate::rest::handle(State(door), request).await;
+    }
+    let request = RequestId::of(&head);
+    let method = place.method(&head);
+    let outcome = answered(&door, &place, method, head, body).await;
+    let code = outcome.as_ref().err().map_or(0, ApiError::code);
+    let name = method.map_or("none", |method| method.operation().name());
+    metric::answered("http-0.3", name, code, began.elapsed());
+    outcome.unwrap_or_else(|error| error::refuse(&error, &request))
+}
+
+async fn answered(
+    door: &Arc<Door>,
+    place: &Place,
+    method: Option<Method>,
+    head: Parts,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let access = door.gate.admit(&head).await?;
+    let is_old = asked_version(&head, None).version() == Some(Version::V03);
+    let method = method.filter(|_| is_old);
+    let method = method.ok_or_else(|| ApiError::MethodNotFound(shown(&head)))?;
+    let body = read(door, method, &head, body).await?;
+    let mut parameters = Parameters::read(&head, Version::V03);
+    parameters.read_message(Some(&body));
+    let query = history_length(&head)?;
+    let operation = method.operation();
+    let call = Call::enter(door, head, access, place.target(), operation, parameters)?;
+    let params = params(method, place, query, body)?;
+    let wanted = super::request::rewrite(method, Some(params))?;
+    let (parameters, request) = (call.parameters.clone(), call.request_id());
+    let mut response = match serve(call, wanted.operation, wanted.params).await? {
+        Answer::Plain(plain) => {
+            let old = super::answer::rewrite(method, &plain)?;
+            Json(answer::rewrite(method, old)).into_response()
+        }
+        Answer::Stream(follow) => {
+            let until = follow.until;
+            sse::respond(door, *follow, Events { request, until })
+        }
+    };
+    parameters.echo(response.headers_mut());
+    Ok(response)
+}
+
+/// The path is repeated in the answer, but not at any length.
+fn shown(head: &Parts) -> String {
+    const SHOWN_CHARS: usize = 64;
+    head.uri.path().chars().take(SHOWN_CHARS).collect()
+}
+
+/// The body of requests that have one. Those of 0.3's definition call the message `request`.
+async fn read(door: &Door, method: Method, head: &Parts, body: Body) -> Result<Value, ApiError> {
+    if !matches!(
+        method,
+        Method::Send | Method::Stream | Method::SetPushConfig
+    ) {
+        return Ok(json!({}));
+    }
+    if !body::content_type_is(&head.headers, body::is_json) {
+        return Err(ApiError::WrongContentType);
+    }
+    let bytes = body::read(&head.headers, body, door.config.max_body_bytes).await?;
+    let mut value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
+    if let Value::Object(members) = &mut value
+        && let Some(message) = members.swap_remove("request")
+    {
+        members.entry("message").or_insert(message);
+    }
+    Ok(value)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asks {
+    history_length: Option<i32>,
+}
+
+fn history_length(head: &Parts) -> Result<Option<i32>, Violation> {
+    let asks = Query::<Asks>::try_from_uri(&head.uri);
+    let asks = asks.map_err(|_| Violation::new("historyLength", "must be a 32-bit integer"))?;
+    Ok(asks.0.history_length)
+}
+
+/// The request as 0.3's JSON-RPC has it.
+fn params(
+    method: Method,
+    place: &Place,
+    history_length: Option<i32>,
+    body: Value,
+) -> Result<Value, Violation> {
+    let id = place.task();
+    Ok(match method {
+        Method::Send | Method::Stream => request::send(body)?,
+        Method::SetPushConfig => request::set_push_config(id, body)?,
+        Method::Get => json!({"id": id, "historyLength": history_length}),
+        Method::GetPushConfig | Method::DeletePushConfig => {
+            json!({"id": id, "pushNotificationConfigId": place.config})
+        }
+        Method::Cancel | Method::Resubscribe | Method::ListPushConfigs => json!({"id": id}),
+        Method::GetExtendedCard => json!({}),
+    })
+}
+
+/// Writes each event alone.
+#[derive(Debug)]
+struct Events {
+    request: RequestId,
+    until: Until,
+}
+
+impl Envelope for Events {
+    fn event<'a>(&'a self, seq: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
+        let shown = Shown::event(event, self.until.is_reached_by(seq, event));
+        // Texts, numbers and objects can always be written; an event that is `null` says that one could not.
+        answer::event(serde_json::to_value(shown).unwrap_or_default())
+    }
+
+    fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a {
+        error::Failure::new(error, error.describe(&self.request))
+    }
+
+    fn error_name(&self) -> Option<&'static str> {
+        Some("error")
+    }
+}
