@@ -15,6 +15,9 @@ use crate::parameters::Parameters;
 use crate::target::Target;
 use crate::trace::RequestId;
 
+const OTHER_TENANT: &str = "these credentials are not for the tenant that the request names";
+const OUT_OF_SCOPE: &str = "these credentials are not for this operation, or not for this agent";
+
 /// A call that passed the gate, and all that an operation needs to know about it.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -45,12 +48,12 @@ impl Call {
         // To a client of another tenant, a tenant's tasks do not exist (A2A 3.3.2).
         let foreign = || match operation.is_about_a_task() {
             true => ApiError::TaskNotFound,
-            false => ApiError::Forbidden,
+            false => ApiError::Forbidden(OTHER_TENANT),
         };
         let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
         let agent = target.agent(door)?;
         if !access.allows(operation, &agent.name) {
-            return Err(ApiError::Forbidden);
+            return Err(ApiError::Forbidden(OUT_OF_SCOPE));
         }
         parameters.check_required(door.config.required_extensions_of(&agent.name))?;
         Ok(Self {

@@ -8,18 +8,25 @@ pub mod admin;
 mod body;
 mod call;
 mod card;
+mod compat;
 mod config;
+mod definition;
 mod detached;
 mod error;
 mod extension;
 mod follow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
+mod grpc;
 mod health;
 mod lenient;
 mod metric;
+mod openapi;
 mod operation;
 mod parameters;
 mod plain;
+mod rest;
 mod rpc;
 mod sse;
 mod target;
@@ -35,12 +42,14 @@ use axum::Router;
 use axum::routing::{get, post};
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
+use taskyard_signing::Keyring;
+use taskyard_task::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use admin::{Admin, admin_router};
-pub use config::{ClientCredential, Config};
+pub use config::{ClientCertificate, ClientCredential, Config, ConfigError, Provider};
 pub use extension::Extension;
-pub use gate::Scope;
+pub use gate::{FetchDocument, JwtAlgorithm, JwtIssuer, PeerCertificate, Secure};
 pub use token::{InvalidToken, Token};
 
 use gate::Gate;
@@ -54,6 +63,10 @@ pub(crate) struct Door {
     pub(crate) config: Config,
     pub(crate) gate: Gate,
     pub(crate) broker: Broker,
+    /// The host's own keys.
+    pub(crate) keys: Keyring,
+    /// When the host was started: what it is configured to say is not older.
+    pub(crate) started_at: Timestamp,
     pub(crate) ids: IdSource,
     pub(crate) clock: Clock,
     /// Canceled when the host begins to shut down: streams and waiting calls end then.
@@ -62,24 +75,41 @@ pub(crate) struct Door {
 
 impl Api {
     /// A door to `broker`. Once `stopping` is canceled, streams end with a comment that says so, and
-    /// calls that wait for a task are answered with "unavailable".
+    /// calls that wait for a task are answered with "unavailable". `keys` sign the agent cards.
     #[must_use]
     pub fn new(
         config: Config,
         broker: Broker,
+        keys: Keyring,
         clock: Clock,
         ids: IdSource,
         stopping: CancellationToken,
     ) -> Self {
-        let gate = Gate::new(config.clients.clone());
+        let gate = Gate::new(&config, broker.clone(), clock.clone());
         Self(Arc::new(Door {
             config,
             gate,
             broker,
+            keys,
+            started_at: clock.now(),
             ids,
             clock,
             stopping,
         }))
+    }
+}
+
+impl Api {
+    /// Says who fetches the keys of issuers of tokens. Without, those that are elsewhere count as out of
+    /// reach. Only the first call counts.
+    pub fn set_fetcher(&self, fetcher: Arc<dyn FetchDocument>) {
+        self.0.gate.set_fetcher(fetcher);
+    }
+
+    /// Whether anybody who can connect may call.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.gate.is_open()
     }
 }
 
@@ -97,11 +127,13 @@ impl fmt::Debug for Door {
     }
 }
 
-/// Everything that clients may call: the JSON-RPC binding, agent cards, health.
+/// Everything that clients may call: the bindings, agent cards, health.
 pub fn public_router(api: Api) -> Router {
     let Api(door) = api;
     let watch = trace::Watch::new(door.ids.clone(), door.clock.clone());
     let health = health::router(door.broker.clone());
+    let grpc = grpc::router(&door);
+    let openapi = openapi::router(Arc::clone(&door));
     let router = Router::new()
         .route("/", post(rpc::handle))
         .route("/agents/{name}", post(rpc::handle))
@@ -110,6 +142,7 @@ pub fn public_router(api: Api) -> Router {
         .route("/{tenant}/agents/{name}/", post(rpc::handle))
         .route("/agents", get(card::list))
         .route("/.well-known/agent-card.json", get(card::show))
+        .route("/.well-known/jwks.json", get(card::jwks))
         .route(
             "/agents/{name}/.well-known/agent-card.json",
             get(card::show),
@@ -118,8 +151,11 @@ pub fn public_router(api: Api) -> Router {
             "/{tenant}/agents/{name}/.well-known/agent-card.json",
             get(card::show),
         )
+        .merge(compat::rest::routes(&door.config))
+        .fallback(rest::handle)
         .with_state(door)
         .merge(health)
-        .fallback(plain::no_route);
+        .merge(openapi)
+        .merge(grpc);
     trace::around(router, watch)
 }

@@ -15,6 +15,11 @@ pub(crate) fn answered(binding: &'static str, method: &'static str, code: i32, t
     histogram!("taskyard_request_seconds", "binding" => binding, "method" => method).record(took);
 }
 
+/// A caller was kept out; `why` says what it showed.
+pub(crate) fn denied(why: &'static str) {
+    counter!("taskyard_denied_total", "why" => why).increment(1);
+}
+
 /// Counts a stream as open for as long as it exists, however it ends.
 #[derive(Debug)]
 pub(crate) struct OpenStream(());

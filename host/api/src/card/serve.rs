@@ -2,22 +2,31 @@
 
 use std::sync::Arc;
 
-use a2a::AgentCard;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use taskyard_task::{Digest, Tenant};
+use taskyard_signing::canonical_json;
+use taskyard_task::{Agent, Digest, Tenant, Timestamp};
+use tracing::error;
 
-use super::{agent_url, base_url, build};
-use crate::Door;
+use super::base::Base;
+use super::conditional::Validators;
+use super::{Card, Reader};
+use crate::error::ApiError;
+use crate::parameters::{Version, asked_version};
 use crate::plain::problem;
 use crate::target::Target;
+use crate::{Door, compat};
 
-/// Clients may keep a card but must ask whether it is still the one: deployments show at once.
-const CACHING: &str = "no-cache";
+/// Anybody may keep a card but must ask whether it is still the one: deployments show at once.
+const CARD_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+
+/// Keys change when an operator rotates them, and the new one is published before it is used. Whoever
+/// meets an unknown one asks again; this bounds how often all others do.
+const JWKS_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// The card of the agent that the path names, or of the default agent.
 pub(crate) async fn show(
@@ -28,7 +37,7 @@ pub(crate) async fn show(
     let is_tenant = |text: &String| text.parse::<Tenant>().is_ok();
     match target.agent(&door) {
         Ok(agent) if target.tenant.as_ref().is_none_or(is_tenant) => {
-            tagged(&build(&door, &agent, &target, &request), &request.headers)
+            answer(&door, &agent, &target, &request).unwrap_or_else(|error| broken(&error))
         }
         _ => problem(
             StatusCode::NOT_FOUND,
@@ -40,10 +49,10 @@ pub(crate) async fn show(
 
 /// The names of all agents, for people.
 pub(crate) async fn list(State(door): State<Arc<Door>>, request: Parts) -> Json<Value> {
-    let base = base_url(&door.config, &request.headers, &request.uri);
+    let base = Base::of(&door.config, &request);
     let agents = door.broker.agents();
     let agents = agents.values().map(|agent| {
-        let url = agent_url(&base, None, agent);
+        let url = base.join(&Target::default().path_of(agent.name.as_str()));
         json!({
             "name": agent.name,
             "version": agent.manifest.version,
@@ -54,51 +63,103 @@ pub(crate) async fn list(State(door): State<Arc<Door>>, request: Parts) -> Json<
     Json(json!({"agents": agents.collect::<Vec<_>>()}))
 }
 
-/// The card with its tag, or only the news that the client's copy is still right.
-fn tagged(card: &AgentCard, headers: &HeaderMap) -> Response {
-    let Ok(body) = serde_json::to_vec(card) else {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        return problem(status, "internal", "the card cannot be written");
+/// The public halves of the host's keys (RFC 7517 5).
+pub(crate) async fn jwks(State(door): State<Arc<Door>>, request: Parts) -> Response {
+    let jwks = door.keys.jwks();
+    let validators = Validators {
+        tag: tag(jwks.to_string().as_bytes()),
+        modified: None,
     };
-    let tag = format!("\"{}\"", Digest::of(&body).short());
-    let common = [
-        (header::ETAG, tag.clone()),
-        (header::CACHE_CONTROL, CACHING.to_owned()),
-    ];
-    if is_known(headers, &tag) {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
-    }
-    let content_type = [(header::CONTENT_TYPE, "application/json")];
-    (common, content_type, body).into_response()
+    let mut answer = match validators.match_copy(&request.headers) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => Json(jwks).into_response(),
+    };
+    identify(&mut answer, &validators, JWKS_CACHING);
+    answer
 }
 
-/// Whether the client has the version with this tag (RFC 9110 13.1.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let known = headers.get(header::IF_NONE_MATCH);
-    let known = known.and_then(|value| value.to_str().ok()).unwrap_or("");
-    known
-        .split(',')
-        .map(|known| known.trim().trim_start_matches("W/"))
-        .any(|known| known == "*" || known == tag)
+/// The card, or only the news that the client's copy is still right.
+fn answer(
+    door: &Door,
+    agent: &Agent,
+    target: &Target,
+    request: &Parts,
+) -> Result<Response, ApiError> {
+    let card = Card::new(door, agent, target, request, Reader::Anybody);
+    let mut whole = whole(door, &card, request)?;
+    let validators = Validators {
+        tag: card_tag(door, &whole, card.is_signed())?,
+        modified: modified(door, agent, target),
+    };
+    let mut answer = if validators.match_copy(&request.headers) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let signatures = card.signatures(&door.keys)?;
+        if let (Some(members), Some(signatures)) = (whole.as_object_mut(), signatures) {
+            members.insert("signatures".to_owned(), json!(signatures));
+        }
+        let content_type = [(header::CONTENT_TYPE, "application/json")];
+        (content_type, written(&whole)?).into_response()
+    };
+    identify(&mut answer, &validators, CARD_CACHING);
+    if door.config.protocol_0_3 {
+        let varies = HeaderValue::from_static("a2a-version");
+        answer.headers_mut().insert(header::VARY, varies);
+    }
+    Ok(answer)
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
+/// The card as this client reads it: with the members of 0.3 unless it says that it wants 1.0.
+fn whole(door: &Door, card: &Card, request: &Parts) -> Result<Value, ApiError> {
+    let is_v1 = asked_version(request, None).version() == Some(Version::V1);
+    let whole = match door.config.protocol_0_3 && !is_v1 {
+        true => compat::card::for_both(&card.content, &card.url),
+        false => serde_json::to_value(&card.content),
+    };
+    whole.map_err(|error| ApiError::Internal(error.to_string()))
+}
 
-    use super::*;
-
-    #[test]
-    fn a_copy_is_known_by_its_tag() {
-        let with = |value| {
-            HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))])
-        };
-        for same in ["\"abc\"", "W/\"abc\"", "\"x\", \"abc\"", "*"] {
-            assert!(is_known(&with(same), "\"abc\""), "{same}");
-        }
-        for other in ["\"abd\"", "abc", ""] {
-            assert!(!is_known(&with(other), "\"abc\""), "{other}");
-        }
-        assert!(!is_known(&HeaderMap::new(), "\"abc\""));
+/// Tells the content apart, and which keys sign it, if any do. The signatures themselves follow from both.
+fn card_tag(door: &Door, content: &Value, is_signed: bool) -> Result<String, ApiError> {
+    let mut told = written(content)?;
+    for id in door.keys.ids().filter(|_| is_signed) {
+        told.extend_from_slice(id.as_bytes());
     }
+    Ok(tag(&told))
+}
+
+/// When what a card says changed last: with a deployment, with an API key that was made, or with the
+/// configuration that the host was started with. Another agent may become the default one without any of
+/// these, so its place has no date.
+fn modified(door: &Door, agent: &Agent, target: &Target) -> Option<Timestamp> {
+    target.name.as_ref()?;
+    let keys = door.broker.api_keys();
+    let keys = keys.values().map(|key| key.created_at);
+    keys.chain([agent.deployed_at, door.started_at]).max()
+}
+
+/// In one order, so that the same card is the same bytes.
+fn written(value: &Value) -> Result<Vec<u8>, ApiError> {
+    canonical_json(value).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+fn tag(content: &[u8]) -> String {
+    format!("\"{}\"", Digest::of(content).short())
+}
+
+fn identify(answer: &mut Response, validators: &Validators, caching: HeaderValue) {
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, caching);
+    for (name, value) in validators.headers() {
+        // Hexadecimal digits and dates are plain ASCII.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn broken(problem_found: &ApiError) -> Response {
+    error!(error = %problem_found, "an agent card cannot be made");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    problem(status, "internal", "the card cannot be made")
 }

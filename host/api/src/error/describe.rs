@@ -61,7 +61,7 @@ impl ApiError {
 
     fn headers(&self) -> Vec<(header::HeaderName, HeaderValue)> {
         let mut headers = Vec::new();
-        if let Self::Unauthenticated = self {
+        if let Self::Unauthenticated(_) = self {
             let challenge = HeaderValue::from_static("Bearer realm=\"taskyard\"");
             headers.push((header::WWW_AUTHENTICATE, challenge));
         }
@@ -75,7 +75,7 @@ impl ApiError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { retry_after, .. } => Some(*retry_after),
-            Self::Unavailable(_) => Some(RETRY_AFTER_OUTAGE),
+            Self::Unavailable(_) | Self::IssuerUnavailable => Some(RETRY_AFTER_OUTAGE),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use taskyard_task::Refusal;
 use taskyard_task::wire::InvalidMessage;
 
 use crate::body::Unread;
+use crate::gate::Accepted;
 use crate::parameters::AskedVersion;
 
 pub(crate) use describe::Described;
@@ -51,10 +52,11 @@ pub(crate) enum ApiError {
     WrongContentType,
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
-    #[error("the request needs the header Authorization: Bearer with a token that this host knows")]
-    Unauthenticated,
-    #[error("these credentials are not for the tenant that the request names")]
-    Forbidden,
+    #[error("the request needs credentials that this host knows: {0}")]
+    Unauthenticated(Accepted),
+    /// Who calls is known, and may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
     #[error("there is no such agent")]
     AgentNotFound,
     #[error("the Idempotency-Key was used for another request")]
@@ -63,6 +65,9 @@ pub(crate) enum ApiError {
     QueueFull { what: String, retry_after: Duration },
     #[error("the host cannot serve now: {0}")]
     Unavailable(String),
+    /// Nobody can say now whether a token is genuine.
+    #[error("the host cannot serve now: the issuer of the token is out of reach")]
+    IssuerUnavailable,
     /// The text is for operators and is logged; the client learns which request it was.
     #[error("internal error")]
     Internal(String),
@@ -104,8 +109,10 @@ impl From<broker::Error> for ApiError {
             Error::ShuttingDown => Self::stopping(),
             Error::Unavailable(what) => Self::Unavailable(what),
             Error::Internal(what) => Self::Internal(what),
-            // Only operators deal with plugins; a client cannot cause these.
+            // Only operators deal with plugins and keys; a client cannot cause these.
             Error::PluginNotFound
+            | Error::ApiKeyNotFound
+            | Error::TooManyApiKeys { .. }
             | Error::WhichPlugin { .. }
             | Error::Incompatible(_)
             | Error::PluginRefused(_)
@@ -126,8 +133,10 @@ impl From<Refusal> for ApiError {
             | Refusal::NotQueued
             | Refusal::NotJournaled(_)
             | Refusal::NotParked
+            | Refusal::NotAsking
             | Refusal::BadPosition { .. }
             | Refusal::Busy
+            | Refusal::NotEnded
             | Refusal::TooManyChildren => Self::Internal(refusal.to_string()),
         }
     }

@@ -53,11 +53,11 @@ impl ApiError {
             Self::VersionNotSupported { .. } => (error_code::VERSION_NOT_SUPPORTED, Some(Protocol("VERSION_NOT_SUPPORTED")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
             Self::WrongContentType => (error_code::CONTENT_TYPE_NOT_SUPPORTED, Some(Protocol("CONTENT_TYPE_NOT_SUPPORTED")), StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, true),
             Self::BodyTooLarge { .. } => (HOST_ERROR, Some(Host("BODY_TOO_LARGE")), StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, true),
-            Self::Unauthenticated => (HOST_ERROR, Some(Host("UNAUTHENTICATED")), StatusCode::UNAUTHORIZED, Code::Unauthenticated, true),
-            Self::Forbidden => (HOST_ERROR, Some(Host("FORBIDDEN")), StatusCode::FORBIDDEN, Code::PermissionDenied, true),
+            Self::Unauthenticated(_) => (HOST_ERROR, Some(Host("UNAUTHENTICATED")), StatusCode::UNAUTHORIZED, Code::Unauthenticated, true),
+            Self::Forbidden(_) => (HOST_ERROR, Some(Host("FORBIDDEN")), StatusCode::FORBIDDEN, Code::PermissionDenied, true),
             Self::AgentNotFound => (HOST_ERROR, Some(Host("AGENT_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, true),
             Self::QueueFull { .. } => (HOST_ERROR, Some(Host("QUEUE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
-            Self::Unavailable(_) => (HOST_ERROR, Some(Host("UNAVAILABLE")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
+            Self::Unavailable(_) | Self::IssuerUnavailable => (HOST_ERROR, Some(Host("UNAVAILABLE")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::IdempotencyConflict => (IDEMPOTENCY_CONFLICT, Some(Host("IDEMPOTENCY_CONFLICT")), StatusCode::CONFLICT, Code::Aborted, true),
         };
         Row { code, reason, status, grpc, is_http }

@@ -10,9 +10,16 @@ use serde_json::{Value, json};
 use taskyard_task::{Refusal, TaskState};
 
 use super::{ApiError, Violation};
+use crate::gate::Accepted;
 use crate::parameters::AskedVersion;
 use crate::rpc;
 use crate::trace::RequestId;
+
+const ACCEPTED: Accepted = Accepted {
+    bearer: true,
+    api_key: true,
+    certificate: false,
+};
 
 /// Walks the enum: a new variant does not compile until it has its place and its row.
 fn after(error: &ApiError) -> Option<ApiError> {
@@ -37,15 +44,16 @@ fn after(error: &ApiError) -> Option<ApiError> {
         },
         E::VersionNotSupported { .. } => E::WrongContentType,
         E::WrongContentType => E::BodyTooLarge { limit: 7 },
-        E::BodyTooLarge { .. } => E::Unauthenticated,
-        E::Unauthenticated => E::Forbidden,
-        E::Forbidden => E::AgentNotFound,
+        E::BodyTooLarge { .. } => E::Unauthenticated(ACCEPTED),
+        E::Unauthenticated(_) => E::Forbidden("not you"),
+        E::Forbidden(_) => E::AgentNotFound,
         E::AgentNotFound => E::QueueFull {
             what: "tenant a".to_owned(),
             retry_after: Duration::from_millis(1500),
         },
         E::QueueFull { .. } => E::Unavailable("disk".to_owned()),
-        E::Unavailable(_) => E::IdempotencyConflict,
+        E::Unavailable(_) => E::IssuerUnavailable,
+        E::IssuerUnavailable => E::IdempotencyConflict,
         E::IdempotencyConflict => return None,
     })
 }
@@ -105,6 +113,7 @@ async fn the_table() {
         "-32000 404 404 NotFound taskyard/AGENT_NOT_FOUND",
         "-32000 503 503 Unavailable taskyard/QUEUE_FULL",
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
+        "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32011 409 409 Aborted taskyard/IDEMPOTENCY_CONFLICT",
     ];
     assert_eq!(rows, expected);
@@ -158,7 +167,7 @@ async fn overload_says_when_to_come_back() {
 
 #[tokio::test]
 async fn an_unknown_caller_is_challenged() {
-    let (head, _) = answer(&ApiError::Unauthenticated).await;
+    let (head, _) = answer(&ApiError::Unauthenticated(ACCEPTED)).await;
     assert_eq!(head.status(), StatusCode::UNAUTHORIZED);
     assert!(head.headers().contains_key(header::WWW_AUTHENTICATE));
 }

@@ -3,8 +3,17 @@
 //! Each has a URI that never changes its meaning; `docs/extensions.md` says what they do. A client uses one
 //! by naming it in the service parameter `A2A-Extensions`, or in the member `extensions` of a message.
 
+pub(crate) mod fuzzing;
+mod given;
+mod resume;
+mod value;
+mod wishes;
+
 use a2a::AgentExtension;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use resume::number;
+pub(crate) use wishes::{Asked, asked, path_of};
 
 /// An extension of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

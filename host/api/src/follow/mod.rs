@@ -9,6 +9,7 @@ use taskyard_task::wire::{self, Projection};
 use taskyard_task::{Entry, Header, Seq, TaskState, TaskView};
 
 use crate::error::ApiError;
+use crate::extension;
 
 /// Small events are sent together up to this many bytes: about what one write to a socket takes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -62,6 +63,8 @@ pub(crate) struct Follow {
     pub(crate) start: Start,
     pub(crate) until: Until,
     pub(crate) projection: Projection,
+    /// Whether events carry their numbers in their metadata, too.
+    pub(crate) numbered: bool,
 }
 
 impl Follow {
@@ -73,6 +76,7 @@ impl Follow {
             start: Some(self.start),
             until: self.until,
             projection: self.projection,
+            numbered: self.numbered,
             read: Vec::new().into_iter(),
         }
     }
@@ -94,6 +98,7 @@ pub(crate) struct Following<E> {
     start: Option<Start>,
     until: Until,
     projection: Projection,
+    numbered: bool,
     /// Entries that were read and not yet written.
     read: std::vec::IntoIter<(Seq, Entry)>,
 }
@@ -167,7 +172,14 @@ impl<E: Events> Following<E> {
     fn show(&mut self, seq: Seq, view: &TaskView) {
         let place = self.watch.header().place();
         let task = wire::task_to_a2a(place, view, self.projection);
-        self.events.event(seq, &StreamResponse::Task(task));
+        self.tell(seq, StreamResponse::Task(task));
+    }
+
+    fn tell(&mut self, seq: Seq, mut event: StreamResponse) {
+        if self.numbered {
+            extension::number(&mut event, seq);
+        }
+        self.events.event(seq, &event);
     }
 
     /// Shows the direct message if the task ended in one that nobody was shown before.
@@ -179,7 +191,7 @@ impl<E: Events> Following<E> {
             return false;
         }
         let message = wire::reply_to_a2a(snapshot.header.place(), *seq, parts);
-        self.events.event(*seq, &StreamResponse::Message(message));
+        self.tell(*seq, StreamResponse::Message(message));
         true
     }
 
@@ -218,10 +230,10 @@ impl<E: Events> Following<E> {
 
     /// Writes what was read, up to the size of a chunk. Whether the stream is over with it.
     fn write(&mut self) -> bool {
-        let place = self.watch.header().place();
-        for (seq, entry) in self.read.by_ref() {
+        while let Some((seq, entry)) = self.read.next() {
+            let place = self.watch.header().place();
             if let Some(event) = wire::event_to_a2a(place, seq, &entry) {
-                self.events.event(seq, &event);
+                self.tell(seq, event);
             }
             if ends(self.until, seq, &entry) {
                 return true;
@@ -241,14 +253,41 @@ fn is_before(view: &TaskView, sent: Seq) -> bool {
 }
 
 fn ends(until: Until, seq: Seq, entry: &Entry) -> bool {
-    let Some(state) = entry.event.state() else {
-        return false;
-    };
-    let answers = match until {
-        Until::Ended => false,
-        Until::InputRequired { after } => state == TaskState::InputRequired && seq > after,
-    };
-    state.is_terminal() || answers
+    let state = entry.event.state();
+    state.is_some_and(|state| until.is_reached(seq, state))
+}
+
+impl Until {
+    /// Whether a stream is over with the entry `seq`, which left the task in `state`.
+    fn is_reached(self, seq: Seq, state: TaskState) -> bool {
+        let answers = match self {
+            Self::Ended => false,
+            Self::InputRequired { after } => state == TaskState::InputRequired && seq > after,
+        };
+        state.is_terminal() || answers
+    }
+
+    /// Whether a stream is over with this event of the entry `seq`.
+    pub(crate) fn is_reached_by(self, seq: Seq, event: &StreamResponse) -> bool {
+        let state = match event {
+            StreamResponse::StatusUpdate(update) => &update.status.state,
+            StreamResponse::Message(_) => return true,
+            StreamResponse::Task(_) | StreamResponse::ArtifactUpdate(_) => return false,
+        };
+        let state = wire::state_from_a2a(state);
+        state.is_some_and(|state| self.is_reached(seq, state))
+    }
+}
+
+impl Start {
+    /// The last entry that a client knows once the stream has begun, where it is one that it chose.
+    pub(crate) fn known(&self) -> Option<Seq> {
+        match self {
+            Self::Sent(_) => None,
+            Self::With(snapshot) => Some(snapshot.header.last),
+            Self::After(seq) => Some(*seq),
+        }
+    }
 }
 
 #[cfg(test)]

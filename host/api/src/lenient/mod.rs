@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::error::Violation;
 
-pub(crate) use shape::Shape;
 pub(crate) use shape::requests;
+pub(crate) use shape::{Kind, Shape, TEXTS, choice, field, required};
 
 /// The canonical form of a request's `params`; missing ones are an empty object.
 ///

@@ -3,12 +3,12 @@
 /// A message of the protocol.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    pub(super) fields: &'static [Field],
+    pub(crate) fields: &'static [Field],
 }
 
 /// A field of a message, by its JSON name.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(crate) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) presence: Presence,
@@ -16,7 +16,7 @@ pub(super) struct Field {
 
 /// Whether a field must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(crate) enum Presence {
     Optional,
     /// It must, and it must not be empty (A2A 5.7).
     Required,
@@ -26,7 +26,7 @@ pub(super) enum Presence {
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Bool,
     /// 32 bits, signed.
@@ -71,7 +71,7 @@ fn is_snake_case_of(snake: &str, camel: &str) -> bool {
     snake.chars().eq(spelled)
 }
 
-const fn field(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn field(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -79,7 +79,7 @@ const fn field(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const fn required(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -87,7 +87,7 @@ const fn required(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const fn choice(name: &'static str, kind: Kind) -> Field {
+pub(crate) const fn choice(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
@@ -95,7 +95,7 @@ const fn choice(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-const TEXTS: Kind = Kind::List(&Kind::Text);
+pub(crate) const TEXTS: Kind = Kind::List(&Kind::Text);
 
 const ROLE: Kind = Kind::Enum(&["ROLE_UNSPECIFIED", "ROLE_USER", "ROLE_AGENT"]);
 

@@ -17,7 +17,7 @@ use crate::lenient::requests::{CREATE_PUSH_CONFIG, LIST_PUSH_CONFIGS, ONE_PUSH_C
 pub(crate) async fn create(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: TaskPushNotificationConfig = request(&CREATE_PUSH_CONFIG, params)?;
     let task = field::task_id(&request.task_id)?;
-    let push = send::push_request(request);
+    let push = send::push_request(request, call.parameters.version);
     let broker = call.broker();
     let config = broker
         .put_push_config(&call.caller, &call.agent.name, task, push)
@@ -33,7 +33,8 @@ pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Answer, Api
     let config = broker
         .push_config(&call.caller, &call.agent.name, task, &request.id)
         .await?;
-    Ok(Plain::Config(Box::new(push_config_to_a2a(task, &config))).into())
+    let config = read_back(&call, push_config_to_a2a(task, &config));
+    Ok(Plain::Config(Box::new(config)).into())
 }
 
 /// The webhooks of a task, in the order of their ids.
@@ -47,7 +48,31 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, Ap
         .await?;
     let after = request.page_token.unwrap_or_default();
     let most = usize::try_from(page_size).unwrap_or_default();
-    Ok(Plain::Configs(page(task, configs, &after, most)).into())
+    let mut page = page(task, configs, &after, most);
+    page.configs = page
+        .configs
+        .into_iter()
+        .map(|config| read_back(&call, config))
+        .collect();
+    Ok(Plain::Configs(page).into())
+}
+
+/// A configuration for whoever reads it, who need not be the one that registered it: without its secrets
+/// if the operator wants that.
+fn read_back(call: &Call, config: TaskPushNotificationConfig) -> TaskPushNotificationConfig {
+    match call.door.config.redact_push_credentials {
+        true => without_secrets(config),
+        false => config,
+    }
+}
+
+/// The scheme stays: it tells that there are credentials.
+fn without_secrets(mut config: TaskPushNotificationConfig) -> TaskPushNotificationConfig {
+    config.token = None;
+    if let Some(authentication) = &mut config.authentication {
+        authentication.credentials = None;
+    }
+    config
 }
 
 /// Removes a webhook; one that does not exist is as good as removed.

@@ -2,16 +2,17 @@
 
 use a2a::{SendMessageConfiguration, SendMessageRequest, SendMessageResponse};
 use serde_json::Value;
-use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot, Wishes};
-use taskyard_task::WireVersion;
+use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot};
 use taskyard_task::wire::{self, Projection};
 
 use super::{Answer, Plain, field, idempotency, media};
 use crate::call::Call;
 use crate::detached::detached;
 use crate::error::{ApiError, Violation};
+use crate::extension::{self, Asked, Extension};
 use crate::follow::{Follow, Start, Until};
 use crate::lenient::{self, requests::SEND_MESSAGE};
+use crate::parameters::Version;
 
 /// A request that can be handed to the broker, and how the client wants to see the task.
 struct Prepared {
@@ -61,6 +62,7 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Answer, 
         start,
         until,
         projection,
+        numbered: call.parameters.uses(Extension::StreamResume),
     })))
 }
 
@@ -69,17 +71,27 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Answer, 
 async fn submit(call: &Call, request: SendRequest) -> Result<Sent, ApiError> {
     let (broker, caller) = (call.broker().clone(), call.caller.clone());
     let sent = detached(async move { broker.send(&caller, request).await }).await;
-    sent.map_err(|error| match error {
+    sent.map_err(refusal)
+}
+
+/// Names fields as this request has them.
+fn refusal(error: broker::Error) -> ApiError {
+    match error {
         broker::Error::WebhookRefused(problem) => {
             Violation::new("configuration.taskPushNotificationConfig.url", problem).into()
         }
+        broker::Error::Invalid { field, problem } => {
+            let path = extension::path_of(field);
+            Violation::new(path.unwrap_or_else(|| field.to_owned()), problem).into()
+        }
         other => other.into(),
-    })
+    }
 }
 
 fn prepare(call: &Call, params: Option<Value>) -> Result<Prepared, ApiError> {
     let params = lenient::canonical(&SEND_MESSAGE, params)?;
     let idempotency = idempotency::key(&call.head.headers, &params)?;
+    let Asked { wishes, on } = extension::asked(&params, &call.parameters, call.door.clock.now())?;
     let mut request: SendMessageRequest = lenient::typed(params)?;
     let configuration = request.configuration.unwrap_or(NOTHING_CONFIGURED);
     let task = request.message.task_id.take();
@@ -102,10 +114,13 @@ fn prepare(call: &Call, params: Option<Value>) -> Result<Prepared, ApiError> {
             metadata: wire::metadata_text(request.metadata),
             push: configuration
                 .task_push_notification_config
-                .map(push_request),
+                .map(|config| PushRequest {
+                    on,
+                    ..push_request(config, call.parameters.version)
+                }),
             announce: configuration.return_immediately.unwrap_or(false),
             idempotency,
-            wishes: Wishes::default(),
+            wishes,
         },
     })
 }
@@ -118,7 +133,10 @@ const NOTHING_CONFIGURED: SendMessageConfiguration = SendMessageConfiguration {
 };
 
 /// What a client asks to be registered; the task is not its to say here.
-pub(super) fn push_request(config: a2a::TaskPushNotificationConfig) -> PushRequest {
+pub(super) fn push_request(
+    config: a2a::TaskPushNotificationConfig,
+    version: Version,
+) -> PushRequest {
     let (scheme, credentials) = match config.authentication {
         Some(authentication) => (Some(authentication.scheme), authentication.credentials),
         None => (None, None),
@@ -130,7 +148,7 @@ pub(super) fn push_request(config: a2a::TaskPushNotificationConfig) -> PushReque
         scheme,
         credentials,
         on: None,
-        version: WireVersion::V1,
+        version: version.into(),
     }
 }
 

@@ -8,6 +8,7 @@ use taskyard_task::wire::Projection;
 use super::{Answer, field, request};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::extension::Extension;
 use crate::follow::{Follow, Start, Until};
 use crate::lenient::requests::SUBSCRIBE_TO_TASK;
 
@@ -30,6 +31,7 @@ pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Answe
         start,
         until: Until::Ended,
         projection: Projection::WHOLE,
+        numbered: call.parameters.uses(Extension::StreamResume),
     })))
 }
 

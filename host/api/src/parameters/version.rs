@@ -3,6 +3,7 @@
 use axum::extract::Query;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use taskyard_task::WireVersion;
 
 use crate::error::ApiError;
 
@@ -13,6 +14,16 @@ pub(crate) enum Version {
     V1,
     /// 0.3, for clients that did not move yet.
     V03,
+}
+
+/// The version that what a request leaves behind is written in.
+impl From<Version> for WireVersion {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::V1 => Self::V1,
+            Version::V03 => Self::V03,
+        }
+    }
 }
 
 /// What a request says about its version.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod envelope;
+pub(crate) mod fuzzing;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::body;
 use crate::call::Call;
+use crate::compat::{self, Asked};
 use crate::error::ApiError;
 use crate::gate::Access;
 use crate::operation::{self, Answer, Operation};
@@ -38,6 +40,17 @@ pub(crate) async fn handle(
     let request_id = RequestId::of(&head);
     let (operation, outcome) = match receive(&door, &head, body).await {
         Ok((access, envelope)) => {
+            if let Some(method) = compat::wanted(&door.config, &head, &envelope.method) {
+                let Envelope { id, params, .. } = envelope;
+                let asked = Asked {
+                    method,
+                    id,
+                    params,
+                    target,
+                    access,
+                };
+                return asked.answer(&door, head).await;
+            }
             let operation = Operation::parse(&envelope.method);
             let id = envelope.id.clone();
             let outcome = serve(&door, head, target, access, operation, envelope).await;

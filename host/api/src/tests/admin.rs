@@ -39,7 +39,11 @@ async fn everything_but_health_and_metrics_needs_the_token() {
             Request::post("/v1/tasks/x/move"),
             Request::post("/v1/tasks/x/fail"),
             Request::get("/v1/deliveries"),
+            Request::post("/v1/deliveries/x/y/retry"),
             Request::get("/v1/stats"),
+            Request::get("/v1/keys"),
+            Request::post("/v1/keys"),
+            Request::delete("/v1/keys/x"),
         ]
     };
     for request in requests() {

@@ -2,11 +2,24 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use taskyard_broker::DeployRequest;
 
 use super::host::Host;
 use super::http::{Answer, ask};
-use crate::Config;
+use crate::{ClientCredential, Config, Extension, Provider, Token};
+
+const ECHO: &str = "/agents/echo/.well-known/agent-card.json";
+
+/// A host that knows how clients reach it, and so signs what it says about that.
+fn known() -> Config {
+    Config {
+        public_url: Some("http://yard:8080".to_owned()),
+        ..Config::default()
+    }
+}
 
 async fn get(host: &Host, uri: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::get(uri).header("host", "yard:8080");
@@ -63,7 +76,7 @@ async fn agents_that_do_not_exist_have_no_card() {
 
 #[tokio::test]
 async fn a_copy_is_good_until_the_next_deployment() {
-    let host = Host::new(Config::default()).await;
+    let host = Host::new(known()).await;
     let uri = "/.well-known/agent-card.json";
     let tag = get(&host, uri, &[]).await.header("etag").to_owned();
     let known = [("if-none-match", tag.as_str())];
@@ -84,6 +97,256 @@ async fn a_copy_is_good_until_the_next_deployment() {
     let answer = get(&host, uri, &known).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["version"], "1.0.1");
+}
+
+#[tokio::test]
+async fn the_card_of_an_open_host() {
+    let host = Host::new(Config {
+        protocol_0_3: false,
+        streaming: false,
+        provider: Some(Provider {
+            organization: "Acme".to_owned(),
+            url: "https://acme.example".to_owned(),
+        }),
+        documentation_url: Some("https://acme.example/docs".to_owned()),
+        required_extensions: [("echo".parse().unwrap(), vec![Extension::Priority])].into(),
+        ..known()
+    })
+    .await;
+    let mut card = get(&host, ECHO, &[]).await.json();
+    let extensions = card["capabilities"]["extensions"].take();
+    let signatures = card["signatures"].take();
+    let skill = |id: &str| {
+        json!({
+            "id": id, "name": id.to_uppercase(), "description": format!("Can {id} it."),
+            "tags": ["echo"], "outputModes": ["text/plain"],
+        })
+    };
+    assert_eq!(
+        card,
+        json!({
+            "name": "echo",
+            "description": "Does as it is told.",
+            "version": "1.0.0",
+            "supportedInterfaces": [
+                {"url": "http://yard:8080/agents/echo", "protocolBinding": "JSONRPC",
+                 "protocolVersion": "1.0"},
+                {"url": "http://yard:8080/agents/echo", "protocolBinding": "HTTP+JSON",
+                 "protocolVersion": "1.0"},
+                {"url": "yard:8080", "protocolBinding": "GRPC", "protocolVersion": "1.0",
+                 "tenant": "agents/echo"},
+            ],
+            "capabilities": {
+                "streaming": false, "pushNotifications": true, "extendedAgentCard": false,
+                "extensions": null,
+            },
+            "defaultInputModes": ["text/*"],
+            "defaultOutputModes": ["text/plain"],
+            "skills": [skill("say"), skill("whisper")],
+            "provider": {"organization": "Acme", "url": "https://acme.example"},
+            "documentationUrl": "https://acme.example/docs",
+            "signatures": null,
+        })
+    );
+    assert_eq!(signatures.as_array().unwrap().len(), 1);
+    let extensions = extensions.as_array().unwrap();
+    assert_eq!(extensions.len(), Extension::ALL.len());
+    for (declared, extension) in extensions.iter().zip(Extension::ALL) {
+        assert_eq!(declared["uri"], extension.uri());
+        let required = declared
+            .get("required")
+            .is_some_and(|required| required == true);
+        assert_eq!(required, extension == Extension::Priority);
+    }
+}
+
+#[tokio::test]
+async fn a_tenants_card_leads_to_the_tenants_door() {
+    let host = Host::new(Config::default()).await;
+    let uri = "/acme/agents/echo/.well-known/agent-card.json";
+    let card = get(&host, uri, &[]).await.json();
+    let url = "http://yard:8080/acme/agents/echo";
+    assert_eq!(
+        card["supportedInterfaces"],
+        json!([
+            {"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0", "tenant": "acme"},
+            {"url": url, "protocolBinding": "HTTP+JSON", "protocolVersion": "1.0", "tenant": "acme"},
+            {"url": "yard:8080", "protocolBinding": "GRPC", "protocolVersion": "1.0",
+             "tenant": "acme/agents/echo"},
+            {"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "0.3"},
+            {"url": url, "protocolBinding": "HTTP+JSON", "protocolVersion": "0.3"},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn clients_that_name_the_version_get_nothing_of_the_older_one() {
+    let host = Host::new(known()).await;
+    let old = get(&host, ECHO, &[]).await;
+    let new = get(&host, ECHO, &[("a2a-version", "1.0")]).await;
+    assert_eq!(old.json()["preferredTransport"], "JSONRPC");
+    assert!(new.json().get("preferredTransport").is_none());
+    assert_eq!(
+        old.json()["signatures"],
+        new.json()["signatures"],
+        "one card is signed"
+    );
+    assert_ne!(old.header("etag"), new.header("etag"));
+    assert_eq!(
+        (old.header("vary"), new.header("vary")),
+        ("a2a-version", "a2a-version")
+    );
+}
+
+#[tokio::test]
+async fn a_card_says_how_long_it_is_good_and_which_one_it_is() {
+    let host = Host::new(Config::default()).await;
+    let first = get(&host, ECHO, &[]).await;
+    assert_eq!(
+        first.header("cache-control"),
+        "public, max-age=0, must-revalidate"
+    );
+    let again = get(&host, ECHO, &[]).await;
+    assert_eq!(again.body, first.body);
+    for name in ["etag", "last-modified"] {
+        assert_eq!(again.header(name), first.header(name));
+    }
+
+    let date = first.header("last-modified").to_owned();
+    let since = get(&host, ECHO, &[("if-modified-since", &date)]).await;
+    assert_eq!(since.status, StatusCode::NOT_MODIFIED);
+    let both = [
+        ("if-modified-since", date.as_str()),
+        ("if-none-match", "\"other\""),
+    ];
+    assert_eq!(get(&host, ECHO, &both).await.status, StatusCode::OK);
+
+    // What is the default may change without a deployment.
+    let root = get(&host, "/.well-known/agent-card.json", &[]).await;
+    assert_eq!(root.header("last-modified"), "");
+    assert_eq!(root.header("etag"), first.header("etag"));
+
+    let head = Request::head(ECHO).header("host", "yard:8080");
+    let head = ask(&host.public, head.body(Body::empty()).unwrap()).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("etag"), first.header("etag"));
+}
+
+#[tokio::test]
+async fn the_keys_are_published() {
+    let host = Host::new(known()).await;
+    let jwks = get(&host, "/.well-known/jwks.json", &[]).await;
+    assert_eq!(jwks.header("cache-control"), "public, max-age=300");
+    let kid = jwks.json()["keys"][0]["kid"].take();
+    let card = get(&host, ECHO, &[]).await.json();
+    let header = protected(&card["signatures"][0]);
+    assert_eq!(
+        header,
+        json!({
+            "alg": "EdDSA", "typ": "JOSE", "kid": kid,
+            "jku": "http://yard:8080/.well-known/jwks.json",
+        })
+    );
+    let known = [("if-none-match", jwks.header("etag"))];
+    let again = get(&host, "/.well-known/jwks.json", &known).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn nothing_is_signed_for_an_address_that_only_the_request_names() {
+    let host = guarded_at(None, None).await;
+    let public = get(&host, ECHO, &[]).await;
+    assert_eq!(public.json().get("signatures"), None);
+    let known = [("if-none-match", public.header("etag"))];
+    let again = get(&host, ECHO, &known).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(extended(&host).await["result"].get("signatures"), None);
+
+    let local = Request::get(ECHO).header("host", "127.0.0.1:7420");
+    let local = ask(&host.public, local.body(Body::empty()).unwrap()).await;
+    let header = protected(&local.json()["signatures"][0]);
+    assert_eq!(header["jku"], "http://127.0.0.1:7420/.well-known/jwks.json");
+}
+
+fn protected(signature: &Value) -> Value {
+    let text = signature["protected"].as_str().unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+/// A host that wants a token, with these skills kept private.
+async fn guarded(private: Option<&[&str]>) -> Host {
+    guarded_at(known().public_url, private).await
+}
+
+async fn guarded_at(public_url: Option<String>, private: Option<&[&str]>) -> Host {
+    let client = ClientCredential {
+        token: Token::try_from("acme-token".to_owned()).unwrap(),
+        tenant: "acme".parse().unwrap(),
+        name: "acme".to_owned(),
+        scope: taskyard_task::AccessScope::default(),
+    };
+    let private = private.map(|ids| ids.iter().copied().map(str::to_owned).collect());
+    let private = private.map(|ids| ("echo".parse().unwrap(), ids));
+    Host::new(Config {
+        public_url,
+        clients: vec![client],
+        private_skills: private.into_iter().collect(),
+        ..Config::default()
+    })
+    .await
+}
+
+async fn extended(host: &Host) -> Value {
+    let headers = [
+        ("authorization", "Bearer acme-token"),
+        ("host", "yard:8080"),
+    ];
+    let answer = host.call_at("/", &headers, "GetExtendedAgentCard", json!({}));
+    answer.await.json()
+}
+
+fn skills(card: &Value) -> Vec<&str> {
+    let skills = card["skills"].as_array().unwrap().iter();
+    skills.map(|skill| skill["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn private_skills_are_shown_to_known_callers_only() {
+    let host = guarded(Some(&["whisper", "not of this version"])).await;
+    let public = get(&host, ECHO, &[]).await.json();
+    assert_eq!(skills(&public), ["say"]);
+    assert_eq!(public["capabilities"]["extendedAgentCard"], true);
+    let whole = extended(&host).await;
+    assert_eq!(skills(&whole["result"]), ["say", "whisper"]);
+    assert_ne!(whole["result"]["signatures"], public["signatures"]);
+}
+
+#[tokio::test]
+async fn where_nothing_is_private_the_extended_card_is_the_public_one() {
+    let host = guarded(None).await;
+    let public = get(&host, ECHO, &[("a2a-version", "1.0")]).await.json();
+    assert_eq!(extended(&host).await["result"], public);
+    assert_eq!(
+        public["securitySchemes"]["bearer"],
+        json!({"httpAuthSecurityScheme": {"scheme": "Bearer"}})
+    );
+    assert_eq!(
+        public["signatures"].as_array().unwrap().len(),
+        2,
+        "one for each reading"
+    );
+}
+
+#[tokio::test]
+async fn an_extended_card_that_cannot_be_made_is_not_configured() {
+    for private in [&[][..], &["not of this version"]] {
+        let host = guarded(Some(private)).await;
+        assert_eq!(
+            extended(&host).await["error"]["code"],
+            -32007,
+            "{private:?}"
+        );
+    }
 }
 
 #[tokio::test]

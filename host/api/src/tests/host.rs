@@ -8,7 +8,8 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use serde_json::{Value, json};
 use taskyard_broker::{Broker, DeployRequest, Inspector, Sources, WebhookPolicy};
 use taskyard_clock::{Clock, IdSource};
-use taskyard_task::Manifest;
+use taskyard_signing::Keyring;
+use taskyard_task::{Manifest, Skill};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -33,13 +34,25 @@ impl Inspector for TextWorker {
             name: "echo".parse().unwrap(),
             version: String::from_utf8_lossy(component).into_owned(),
             description: "Does as it is told.".to_owned(),
-            skills: Vec::new(),
+            skills: vec![skill("say"), skill("whisper")],
             input_modes: vec!["text/*".to_owned()],
             output_modes: Vec::new(),
         };
         let is_plugin = component != b"not a plugin";
         let inspected = is_plugin.then_some(manifest);
         ready(inspected.ok_or_else(|| "it exports nothing".to_owned())).boxed()
+    }
+}
+
+fn skill(id: &str) -> Skill {
+    Skill {
+        id: id.to_owned(),
+        name: id.to_uppercase(),
+        description: format!("Can {id} it."),
+        tags: vec!["echo".to_owned()],
+        examples: Vec::new(),
+        input_modes: Vec::new(),
+        output_modes: vec!["text/plain".to_owned()],
     }
 }
 
@@ -88,7 +101,9 @@ impl Host {
             clock.clone(),
             ids.clone(),
         );
-        let api = Api::new(config, broker.clone(), clock, ids, stopping.clone());
+        let keys =
+            Keyring::open(&taskyard_signing::Config::default(), folder.path(), &ids).unwrap();
+        let api = Api::new(config, broker.clone(), keys, clock, ids, stopping.clone());
         Self {
             public: public_router(api),
             admin: admin_router(admin),

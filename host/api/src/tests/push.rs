@@ -67,6 +67,42 @@ async fn a_configuration_can_come_with_the_message() {
 }
 
 #[tokio::test]
+async fn secrets_are_not_read_back_if_the_operator_wants_that() {
+    let host = Host::new(Config {
+        redact_push_credentials: true,
+        ..Config::default()
+    })
+    .await;
+    let task = host.send("hello").await["id"].take();
+    let config = json!({
+        "id": "c", "taskId": task, "url": "https://h/x", "token": "t0ken",
+        "authentication": {"scheme": "Bearer", "credentials": "s3cret"},
+    });
+    let created = host.result(CREATE, config.clone()).await;
+    assert_eq!(created, config, "whoever registers has just said it");
+    let told = json!({
+        "id": "c", "taskId": task, "url": "https://h/x", "authentication": {"scheme": "Bearer"},
+    });
+    let one = json!({"taskId": task, "id": "c"});
+    assert_eq!(host.result(GET, one).await, told);
+    let all = host.result(LIST, json!({"taskId": task})).await;
+    assert_eq!(all, json!({"configs": [told]}));
+}
+
+#[tokio::test]
+async fn a_task_that_has_ended_keeps_its_configurations() {
+    let (host, task) = host_with_task().await;
+    let state = host.result("GetTask", json!({"id": task})).await;
+    assert_eq!(state["status"]["state"], "TASK_STATE_COMPLETED");
+    let config = json!({"id": "late", "taskId": task, "url": "https://h/x"});
+    assert_eq!(host.result(CREATE, config.clone()).await, config);
+    let one = json!({"taskId": task, "id": "late"});
+    assert_eq!(host.result(GET, one.clone()).await, config);
+    assert_eq!(host.result(DELETE, one.clone()).await, json!({}));
+    assert_eq!(host.error(GET, one).await, -32001);
+}
+
+#[tokio::test]
 async fn what_cannot_be_registered_is_refused() {
     let (host, task) = host_with_task().await;
     let answer = host

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use taskyard_task::AccessScope;
 
 use super::host::{Host, message};
 use super::http::Answer;
@@ -30,6 +31,7 @@ async fn guarded() -> Host {
         token: Token::try_from(format!("{tenant}-token")).unwrap(),
         tenant: tenant.parse().unwrap(),
         name: tenant.to_owned(),
+        scope: AccessScope::default(),
     };
     Host::new(Config {
         clients: vec![client("acme"), client("globex")],
