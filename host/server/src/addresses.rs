@@ -20,6 +20,12 @@ pub(crate) struct Addresses {
     pub(crate) listen: SocketAddr,
     /// For operators.
     pub(crate) admin_listen: SocketAddr,
+    /// Whether clients speak TLS.
+    #[serde(default)]
+    pub(crate) tls: bool,
+    /// Whether operators do.
+    #[serde(default)]
+    pub(crate) admin_tls: bool,
 }
 
 impl Addresses {
@@ -47,7 +53,19 @@ impl Addresses {
         left.unwrap_or(Self {
             listen: config.listen,
             admin_listen: config.admin_listen,
+            tls: config.tls.is_some(),
+            admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
         })
+    }
+
+    /// The URL for clients on this machine.
+    pub(crate) fn url(&self) -> String {
+        url(self.listen, self.tls)
+    }
+
+    /// The URL for operators on this machine.
+    pub(crate) fn admin_url(&self) -> String {
+        url(self.admin_listen, self.admin_tls)
     }
 }
 
@@ -56,14 +74,15 @@ fn file(data_dir: &Path) -> PathBuf {
 }
 
 /// The URL to reach a listener from this machine.
-pub(crate) fn url(listener: SocketAddr) -> String {
+fn url(listener: SocketAddr, tls: bool) -> String {
     let mut address = listener;
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    format!("http://{address}")
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 #[cfg(test)]
@@ -83,6 +102,8 @@ mod tests {
         let left = Addresses {
             listen: "127.0.0.1:4000".parse().unwrap(),
             admin_listen: "127.0.0.1:4001".parse().unwrap(),
+            tls: true,
+            admin_tls: false,
         };
         left.write(folder.path()).unwrap();
         assert_eq!(Addresses::of_local_host(&config), left);
@@ -92,8 +113,13 @@ mod tests {
 
     #[test]
     fn a_listener_on_all_addresses_is_reached_on_loopback() {
-        assert_eq!(url("0.0.0.0:1".parse().unwrap()), "http://127.0.0.1:1");
-        assert_eq!(url("[::]:1".parse().unwrap()), "http://[::1]:1");
-        assert_eq!(url("10.0.0.1:1".parse().unwrap()), "http://10.0.0.1:1");
+        let table = [
+            ("0.0.0.0:1", false, "http://127.0.0.1:1"),
+            ("[::]:1", true, "https://[::1]:1"),
+            ("10.0.0.1:1", false, "http://10.0.0.1:1"),
+        ];
+        for (listener, tls, expected) in table {
+            assert_eq!(url(listener.parse().unwrap(), tls), expected);
+        }
     }
 }

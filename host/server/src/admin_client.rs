@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::NotFound;
-use crate::config::Secret;
+use crate::config::{Config, Secret};
 use crate::http;
 
 /// Calls the admin API of one host.
@@ -23,9 +23,9 @@ impl AdminClient {
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub(crate) fn new(base: &str, token: Secret) -> anyhow::Result<Self> {
+    pub(crate) fn new(base: &str, token: Secret, config: &Config) -> anyhow::Result<Self> {
         let base = base.trim_end_matches('/').to_owned();
-        let http = http::client(&base).context("cannot set up the HTTP client")?;
+        let http = http::client(&base, config).context("cannot set up the HTTP client")?;
         Ok(Self { base, token, http })
     }
 
@@ -92,6 +92,14 @@ impl AdminClient {
         Ok(())
     }
 
+    /// Deletes `path`, and gives what the host says about it.
+    ///
+    /// # Errors
+    /// If the host cannot be reached or refuses.
+    pub(crate) async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        parse(&self.call(self.request(Method::DELETE, path)).await?)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base))
@@ -147,6 +155,11 @@ fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
 /// `text` as part of a query.
 pub(crate) fn encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// `text` as one segment of a path. In a path a space has no short form.
+pub(crate) fn encode_segment(text: &str) -> String {
+    encode(text).replace('+', "%20")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use taskyard_task::Agent;
 
-use crate::addresses::{self, Addresses};
+use crate::addresses::Addresses;
 
 /// How this program was called, so that what is printed can be pasted as it is.
 pub(crate) fn program() -> String {
@@ -30,8 +30,8 @@ pub(crate) fn greeting<'a>(
     let mut text = format!(
         "Taskyard {} is ready.\n\n  clients    {}\n  operators  {}\n  data       {}\n  agents     {names}\n\nTry in another terminal:\n\n",
         env!("CARGO_PKG_VERSION"),
-        addresses::url(addresses.listen),
-        addresses::url(addresses.admin_listen),
+        addresses.url(),
+        addresses.admin_url(),
         data_dir.display(),
     );
     for command in commands(agents.first().copied()) {
@@ -112,6 +112,8 @@ mod tests {
         let addresses = Addresses {
             listen: "0.0.0.0:7420".parse().unwrap(),
             admin_listen: "127.0.0.1:7421".parse().unwrap(),
+            tls: false,
+            admin_tls: false,
         };
         greeting("taskyard", &addresses, Path::new("data"), agents.iter())
     }

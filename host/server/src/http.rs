@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
+use crate::tls;
+
 /// Long enough for a host on the other side of the world; a host that does not answer at all is
 /// noticed soon. There is no limit on answers: some wait for tasks.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -9,23 +12,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client for calls to `url`. Proxies are for the outside: a host on this machine is called directly.
 ///
 /// # Errors
-/// If the system's TLS cannot be set up.
-pub(crate) fn client(url: &str) -> reqwest::Result<reqwest::Client> {
-    let builder = || {
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("taskyard-cli/", env!("CARGO_PKG_VERSION")))
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_TIMEOUT);
-        if is_loopback(url) {
-            builder.no_proxy()
-        } else {
-            builder
-        }
+/// If a file of `[cli]` cannot be used, or the client cannot be set up.
+pub(crate) fn client(url: &str, config: &Config) -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("taskyard-cli/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tls_backend_preconfigured(tls::client_config(config)?);
+    let builder = if is_loopback(url) {
+        builder.no_proxy()
+    } else {
+        builder
     };
-    // Small containers have no certificates; plain HTTP works there all the same.
-    builder()
-        .build()
-        .or_else(|_| builder().tls_certs_only(Vec::new()).build())
+    Ok(builder.build()?)
 }
 
 fn is_loopback(url: &str) -> bool {

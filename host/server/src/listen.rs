@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -17,14 +14,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::connection::Answerer;
+use crate::tls::{Audience, Tls};
+
 /// Connections at once; further ones wait in the system's queue. Each costs a file and some memory.
 const MAX_CONNECTIONS: usize = 10_000;
-/// Streams at once over one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
-/// Whoever takes longer to say what it wants does not want anything.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a silent HTTP/2 client is asked whether it is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The pause after the system refused a connection, mostly because the process has too many files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way may take when the door closes.
@@ -35,6 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Door {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<(Tls, Audience)>,
 }
 
 impl Door {
@@ -48,7 +43,19 @@ impl Door {
         let address = listener
             .local_addr()
             .context("cannot tell the own address")?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            tls: None,
+        })
+    }
+
+    /// The same door, encrypted if there is a certificate for it.
+    pub(crate) fn with_tls(self, tls: Option<Tls>, audience: Audience) -> Self {
+        Self {
+            tls: tls.map(|tls| (tls, audience)),
+            ..self
+        }
     }
 
     /// Where it listens; the real port if any was asked for.
@@ -56,9 +63,14 @@ impl Door {
         self.address
     }
 
+    /// Whether connections are encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Answers with `router` until `stop` is cancelled; then finishes what is under way.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken) {
-        let server = server();
+        let answerer = Answerer::new(router, self.tls);
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
@@ -75,13 +87,11 @@ impl Door {
                     continue;
                 }
             };
-            let service = TowerToHyperService::new(router.clone());
-            let connection = server.serve_connection(TokioIo::new(stream), service);
-            let connection = graceful.watch(connection.into_owned());
+            let answered = answerer
+                .clone()
+                .answer(stream, graceful.watcher(), stop.clone());
             connections.spawn(async move {
-                if let Err(error) = connection.await {
-                    debug!(%error, "a connection broke");
-                }
+                answered.await;
                 drop(place);
             });
             while connections.try_join_next().is_some() {}
@@ -91,20 +101,6 @@ impl Door {
         let closed = timeout(CLOSE_TIMEOUT, graceful.shutdown()).await;
         debug!(in_time = closed.is_ok(), "a door is closed");
     }
-}
-
-fn server() -> Builder<TokioExecutor> {
-    let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .max_concurrent_streams(MAX_STREAMS);
-    server
 }
 
 async fn accept(
@@ -132,12 +128,11 @@ mod tests {
         let address = door.address();
         assert_ne!(address.port(), 0);
 
-        // Another test may have been faster.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let stop = CancellationToken::new();
         let router = Router::new().route("/", get(async || "hello"));
         let served = tokio::spawn(door.serve(router, stop.clone()));
-        let http = crate::http::client("http://127.0.0.1").unwrap();
+        let config = crate::config::Config::default();
+        let http = crate::http::client("http://127.0.0.1", &config).unwrap();
         let answer = http.get(format!("http://{address}/")).send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "hello");
 

@@ -5,6 +5,8 @@ mod admin_client;
 mod admin_token;
 mod cli;
 mod config;
+mod connection;
+mod documents;
 mod hello;
 mod http;
 mod listen;
@@ -12,6 +14,7 @@ mod preload;
 mod serve;
 mod shutdown;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -13,15 +13,19 @@ use taskyard_broker::{Broker, Sources};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_delegate::Delegate;
 use taskyard_engine::Engine;
-use taskyard_notify::Notifier;
+use taskyard_notify::{Issuer, Notifier};
 use taskyard_outbound::Outbound;
+use taskyard_signing::Keyring;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
-use crate::config::{Config, Secret, secrets};
+use crate::config::{Config, Secret, is_local, secrets};
+use crate::documents::Documents;
 use crate::listen::Door;
 use crate::shutdown::{Loops, Signals, Stops, stop};
+use crate::tls::{Audience, Tls, Watch};
 use crate::{admin_token, hello, preload, telemetry};
 
 /// Runs the host until it is told to stop.
@@ -69,8 +73,20 @@ fn warn_of(config: &Config) {
     if !config.sync {
         warn!("sync = false: a power failure takes back what clients were told");
     }
-    if config.allow_anonymous && config.api.clients.is_empty() {
+    warn_of_plaintext(config);
+    if config.allow_anonymous && !config.is_guarded() {
         warn!(listen = %config.listen, "allow_anonymous = true: everybody who can connect may use the agents");
+    }
+}
+
+// Not an error: a proxy with TLS may be in front, and only its operator knows.
+fn warn_of_plaintext(config: &Config) {
+    let tls = config.tls.as_ref();
+    if tls.is_none() && !is_local(config.listen) && config.is_guarded() {
+        warn!(listen = %config.listen, "credentials of clients travel unprotected, unless a proxy with TLS is in front: set [tls]");
+    }
+    if tls.is_none_or(|tls| !tls.admin) && !is_local(config.admin_listen) {
+        warn!(admin_listen = %config.admin_listen, "the admin token travels unprotected, unless a proxy with TLS is in front: set [tls] and tls.admin");
     }
 }
 
@@ -86,6 +102,7 @@ struct Host {
     token: Secret,
     clock: Clock,
     ids: IdSource,
+    keys: Keyring,
     broker: Broker,
     engine: Engine,
     notifier: Notifier,
@@ -108,6 +125,7 @@ impl Host {
         // where it was.
         Addresses::remove(&config.data_dir);
         let token = admin_token::ensure(&config, &ids)?;
+        let keys = Keyring::open(&config.signing, &config.data_dir, &ids)?;
         let outbound = outbound(&config, clock.clone())?;
         let engine = Engine::new(
             &engine_config(&config),
@@ -126,6 +144,7 @@ impl Host {
             token,
             clock,
             ids,
+            keys,
             broker,
             engine,
             notifier,
@@ -134,20 +153,27 @@ impl Host {
     }
 
     async fn start(self, figures: PrometheusHandle) -> anyhow::Result<Running> {
-        let public = Door::open("listen", self.config.listen).await?;
-        let admin = Door::open("admin_listen", self.config.admin_listen).await?;
+        let certificate = self.config.tls.as_ref();
+        let certificate = certificate.map(|tls| Watch::begin(tls, self.clock.clone()));
+        let certificate = certificate.transpose()?;
+        let (public, admin) = doors(&self.config, certificate.as_ref().map(Watch::tls)).await?;
         let addresses = Addresses {
             listen: public.address(),
             admin_listen: admin.address(),
+            tls: public.is_encrypted(),
+            admin_tls: admin.is_encrypted(),
         };
         let stops = Stops::default();
-        let api = self.api(&stops);
+        let api = self.api(&stops)?;
+        say_who_may_call(&api);
         let admin_api = self.admin(figures)?;
+        let issuer = self.issuer(&addresses);
         let grace = Duration::from_secs(self.config.shutdown_grace_seconds);
         let loops = Loops {
             engine: tokio::spawn(run_engine(self.engine, stops.clone(), grace)),
-            notifier: tokio::spawn(run_notifier(self.notifier, stops.clone())),
+            notifier: tokio::spawn(run_notifier(self.notifier.signed_by(issuer), stops.clone())),
             delegate: tokio::spawn(run_delegate(self.delegate, stops.clone())),
+            certificate: tokio::spawn(run_watch(certificate, stops.doors.clone())),
             doors: [
                 tokio::spawn(public.serve(public_router(api), stops.doors.clone())),
                 tokio::spawn(admin.serve(admin_router(admin_api), stops.doors.clone())),
@@ -171,14 +197,26 @@ impl Host {
         })
     }
 
-    fn api(&self, stops: &Stops) -> Api {
-        Api::new(
+    /// Who says what notifications say: the URL that agent cards begin with.
+    fn issuer(&self, addresses: &Addresses) -> Issuer {
+        let public = self.config.public_url.as_deref();
+        let public = public.map(|url| url.trim_end_matches('/').to_owned());
+        let name = public.unwrap_or_else(|| addresses.url());
+        Issuer::new(self.keys.clone(), name, self.clock.clone())
+    }
+
+    fn api(&self, stops: &Stops) -> anyhow::Result<Api> {
+        let api = Api::new(
             api_config(&self.config),
             self.broker.clone(),
+            self.keys.clone(),
             self.clock.clone(),
             self.ids.clone(),
             stops.streams.clone(),
-        )
+        );
+        let documents = Documents::new().context("cannot set up the HTTP client")?;
+        api.set_fetcher(Arc::new(documents));
+        Ok(api)
     }
 
     fn admin(&self, figures: PrometheusHandle) -> anyhow::Result<Admin> {
@@ -190,6 +228,14 @@ impl Host {
             self.clock.clone(),
             self.ids.clone(),
         ))
+    }
+}
+
+fn say_who_may_call(api: &Api) {
+    if api.is_open() {
+        info!(
+            "no credentials are configured: whoever can connect may call, for any tenant; `taskyard key create` makes the first key and ends that"
+        );
     }
 }
 
@@ -209,6 +255,25 @@ impl Running {
         // The last handle: closes the data folder.
         drop(self.broker);
         info!("stopped");
+    }
+}
+
+/// Both doors, for clients and for operators, open and not yet answered.
+async fn doors(config: &Config, tls: Option<Tls>) -> anyhow::Result<(Door, Door)> {
+    let of_operators = config.tls.as_ref().is_some_and(|tls| tls.admin);
+    let of_operators = tls.clone().filter(|_| of_operators);
+    let public = Door::open("listen", config.listen).await?;
+    let admin = Door::open("admin_listen", config.admin_listen).await?;
+    Ok((
+        public.with_tls(tls, Audience::Clients),
+        admin.with_tls(of_operators, Audience::Operators),
+    ))
+}
+
+async fn run_watch(certificate: Option<Watch>, stop: CancellationToken) {
+    match certificate {
+        Some(watch) => watch.run(stop).await,
+        None => stop.cancelled().await,
     }
 }
 
@@ -235,6 +300,7 @@ fn broker_config(config: &Config) -> taskyard_broker::Config {
         limits: config.limits,
         retry: config.retry,
         task: config.task,
+        retention: config.retention,
         worker: config.worker,
         default_agent: config.default_agent.clone(),
     }
@@ -250,6 +316,7 @@ fn engine_config(config: &Config) -> taskyard_engine::Config {
 fn api_config(config: &Config) -> taskyard_api::Config {
     taskyard_api::Config {
         public_url: config.public_url.clone(),
+        require_credentials: config.is_guarded(),
         ..config.api.clone()
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Loops {
     pub(crate) notifier: JoinHandle<()>,
     /// Follows children on other hosts.
     pub(crate) delegate: JoinHandle<()>,
+    /// Takes up new certificates.
+    pub(crate) certificate: JoinHandle<()>,
     /// Answer clients and operators.
     pub(crate) doors: [JoinHandle<()>; 2],
 }
@@ -65,6 +67,7 @@ pub(crate) async fn stop(broker: &Broker, stops: &Stops, mut loops: Loops, grace
     join("delegate", &mut loops.delegate, LAST_WORDS).await;
     // 5. Answers that are under way are finished, and the doors close.
     stops.doors.cancel();
+    join("certificate", &mut loops.certificate, LAST_WORDS).await;
     for door in &mut loops.doors {
         join("door", door, LAST_WORDS).await;
     }
@@ -97,6 +100,7 @@ impl Loops {
             _ = &mut self.engine => "the engine",
             _ = &mut self.notifier => "the notifier",
             _ = &mut self.delegate => "the delegate",
+            _ = &mut self.certificate => "the watch over the certificate",
             _ = public => "the door for clients",
             _ = admin => "the door for operators",
         }

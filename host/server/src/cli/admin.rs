@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 
-use crate::addresses::{self, Addresses};
+use crate::addresses::Addresses;
 use crate::admin_client::AdminClient;
 use crate::admin_token;
 use crate::config::{Config, Secret};
@@ -25,7 +25,7 @@ impl AdminArgs {
     /// # Errors
     /// If there is no token to present.
     pub(super) fn connect(&self, config: &Config) -> anyhow::Result<AdminClient> {
-        let local = || addresses::url(Addresses::of_local_host(config).admin_listen);
+        let local = || Addresses::of_local_host(config).admin_url();
         let base = self.admin_url.clone().unwrap_or_else(local);
         let token = match &self.admin_token {
             Some(token) => Some(Secret::new(token)),
@@ -37,6 +37,6 @@ impl AdminArgs {
                 config.data_dir.display()
             )
         })?;
-        AdminClient::new(&base, token)
+        AdminClient::new(&base, token, config)
     }
 }

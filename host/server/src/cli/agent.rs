@@ -12,7 +12,7 @@ use clap::Args;
 use reqwest::StatusCode;
 
 use super::NotFound;
-use crate::addresses::{self, Addresses};
+use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::http;
 
@@ -41,7 +41,7 @@ impl AgentArgs {
     /// If there is no such agent, or it cannot be reached.
     pub(crate) async fn connect(&self, config: &Config) -> anyhow::Result<AgentClient> {
         let base = self.base(config);
-        let http = http::client(&base).context("cannot set up the HTTP client")?;
+        let http = http::client(&base, config).context("cannot set up the HTTP client")?;
         let card = self.card(&http, &base).await?;
         let mut factory = A2AClientFactory::builder()
             .no_defaults()
@@ -73,7 +73,7 @@ impl AgentArgs {
     fn base(&self, config: &Config) -> String {
         let host = match &self.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => addresses::url(Addresses::of_local_host(config).listen),
+            None => Addresses::of_local_host(config).url(),
         };
         match &self.agent {
             Some(name) => format!("{host}/agents/{name}"),

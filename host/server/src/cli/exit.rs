@@ -26,7 +26,7 @@ Exit codes:
   2  the command line is wrong
   3  the task failed, was rejected or was canceled
   4  the task waits for an answer or for credentials
-  5  there is no such task, agent or plugin";
+  5  there is no such task, agent, plugin or key";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -2,9 +2,11 @@
 
 mod admin;
 mod agent;
+mod delivery;
 mod egress;
 mod exit;
 mod files;
+mod key;
 mod operator;
 mod output;
 mod plugin;
@@ -22,7 +24,7 @@ use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{Config, Flags, load};
+use crate::config::{CliConfig, Config, Flags, load};
 use crate::serve;
 
 pub(crate) use exit::{Exit, NotFound};
@@ -47,6 +49,12 @@ pub(crate) struct Global {
     /// The folder of the host's data [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Believe hosts whose certificates these authorities signed, besides those of the system (PEM)
+    #[arg(long, global = true, env = "TASKYARD_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A certificate and its private key, for hosts that ask for one (PEM)
+    #[arg(long, global = true, env = "TASKYARD_IDENTITY", value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// Print JSON: one document, or one line per event
     #[arg(long, global = true)]
     json: bool,
@@ -60,6 +68,10 @@ enum Command {
     Plugin(plugin::PluginArgs),
     /// Send work to an agent and follow it, with any A2A server; look after tasks that stand still
     Task(task::TaskArgs),
+    /// Make, list and revoke API keys of clients
+    Key(key::KeyArgs),
+    /// List the webhooks that are in trouble, and try them again
+    Delivery(delivery::DeliveryArgs),
     /// Show what the host is doing, and which webhooks are in trouble
     Status(admin::AdminArgs),
     /// Print the effective configuration as TOML; secrets are not shown
@@ -114,6 +126,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Plugin(args) => block_on(plugin::run(args, local(&global)?, output)),
         Command::Task(args) => block_on(task::run(args, &local(&global)?, output)),
+        Command::Key(args) => block_on(key::run(args, local(&global)?, output)),
+        Command::Delivery(args) => block_on(delivery::run(args, local(&global)?, output)),
         Command::Status(args) => block_on(status::run(args, local(&global)?, output)),
         Command::Config => {
             output.text(&local(&global)?.to_toml()?)?;
@@ -150,7 +164,7 @@ fn configuration(global: &Global, args: &ServeArgs) -> anyhow::Result<Config> {
             public_url: args.public_url.clone(),
             allow_anonymous: args.allow_anonymous.then_some(true),
             log: args.log.clone(),
-            data_dir: None,
+            ..Flags::default()
         },
     )
 }
@@ -161,9 +175,17 @@ fn read(global: &Global, flags: Flags) -> anyhow::Result<Config> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let data_dir = global.data_dir.clone();
+    let cli = CliConfig {
+        ca: global.ca.clone(),
+        identity: global.identity.clone(),
+    };
     load(
         global.config.as_deref(),
         &variables,
-        &Flags { data_dir, ..flags },
+        &Flags {
+            data_dir,
+            cli,
+            ..flags
+        },
     )
 }

@@ -143,6 +143,20 @@ pub(super) async fn list(
     Ok(Exit::Ok)
 }
 
+/// Answers what a task asks, without its client seeing it.
+///
+/// # Errors
+/// If the host cannot be reached or refuses.
+pub(super) async fn answer(
+    admin: &AdminClient,
+    id: &str,
+    text: String,
+    output: Output,
+) -> anyhow::Result<Exit> {
+    change(admin, id, "answer", &json!({"text": text}), output).await?;
+    Ok(Exit::Ok)
+}
+
 async fn parked(
     admin: &AdminClient,
     agent: Option<&str>,

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use taskyard_api::admin::{DeliveryList, DeliveryView};
 
 use super::admin::AdminArgs;
-use super::output::printable;
-use super::{Exit, Output};
+use super::{Exit, Output, delivery};
 use crate::config::Config;
 
 /// What is in line and what runs.
@@ -15,7 +14,18 @@ struct Stats {
     running: u64,
     parked: u64,
     oldest_queued_ms: u64,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    forgotten: Option<Forgotten>,
     tenants: Vec<Tenant>,
+}
+
+/// What retention did last.
+#[derive(Debug, Serialize, Deserialize)]
+struct Forgotten {
+    ago_ms: u64,
+    tasks: u64,
+    in_use: u64,
 }
 
 /// The same for one tenant.
@@ -55,6 +65,7 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         running,
         parked,
         oldest_queued_ms,
+        forgotten,
         tenants,
     } = &status.stats;
     output.line(format!(
@@ -65,15 +76,17 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
             "{parked} parked, waiting for you: taskyard task parked"
         ))?;
     }
+    if let Some(last) = forgotten {
+        let (seconds, tasks, in_use) = (last.ago_ms / 1_000, last.tasks, last.in_use);
+        output.line(format!(
+            "retention: {tasks} ended tasks deleted {seconds} s ago, {in_use} are to go and still in use"
+        ))?;
+    }
     if !tenants.is_empty() {
         let header = ["TENANT", "IN LINE", "RUNNING", "BLOCKED ON"];
         output.table(header, tenants.iter().map(tenant))?;
     }
-    if status.deliveries.is_empty() {
-        return Ok(output.line("no webhook is in trouble")?);
-    }
-    let header = ["TASK", "WEBHOOK", "ATTEMPTS", "NEXT", "LAST ERROR"];
-    Ok(output.table(header, status.deliveries.iter().map(delivery))?)
+    delivery::table(&status.deliveries, output)
 }
 
 fn tenant(tenant: &Tenant) -> [String; 4] {
@@ -86,16 +99,5 @@ fn tenant(tenant: &Tenant) -> [String; 4] {
         tenant.queued.to_string(),
         tenant.running.to_string(),
         tenant.blocked_on.clone().unwrap_or_default(),
-    ]
-}
-
-fn delivery(delivery: &DeliveryView) -> [String; 5] {
-    let next = delivery.retry_at.as_deref();
-    [
-        delivery.task.clone(),
-        printable(&delivery.config),
-        delivery.attempts.to_string(),
-        next.unwrap_or("given up").to_owned(),
-        printable(&delivery.last_error),
     ]
 }

@@ -1,12 +1,13 @@
 //! `taskyard task`: a plain A2A client, and what operators do to tasks of their host.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use a2a::{
     CancelTaskRequest, GetTaskRequest, ListTasksRequest, Message, Part, Role,
     SendMessageConfiguration, SendMessageRequest, SendMessageResponse, Task, TaskState,
 };
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::admin::AdminArgs;
@@ -19,6 +20,8 @@ use crate::config::Config;
 
 /// How many tasks one request for a list asks for; servers may refuse more.
 const PAGE: usize = 100;
+/// The longest answer that is read from the standard input; hosts take no longer ones.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// What `task` takes.
 #[derive(Debug, Args)]
@@ -64,6 +67,10 @@ enum ClientCommand {
         content: Content,
         #[command(flatten)]
         wait: Wait,
+        /// For operators: give the worker what it asks for, such as credentials, without the client seeing
+        /// it; the text `-` is read from the standard input
+        #[arg(long, conflicts_with_all = ["file", "stream", "no_wait"])]
+        out_of_band: bool,
     },
     /// Show a task
     Get {
@@ -159,6 +166,15 @@ pub(crate) async fn run(args: TaskArgs, config: &Config, output: Output) -> anyh
             let admin = admin.connect(config)?;
             operator::list(&admin, agent.name(), &plugin, limit, output).await
         }
+        TaskCommand::Client(ClientCommand::Answer {
+            id,
+            content,
+            out_of_band: true,
+            ..
+        }) => {
+            let admin = admin.connect(config)?;
+            operator::answer(&admin, &id, content.secret()?, output).await
+        }
         TaskCommand::Client(command) => {
             let client = agent.connect(config).await?;
             as_client(command, &client, output, &agent.again()).await
@@ -179,7 +195,9 @@ async fn as_client(
             task,
             context,
         } => send(client, content.message(task, context)?, wait, output, again).await,
-        ClientCommand::Answer { id, content, wait } => {
+        ClientCommand::Answer {
+            id, content, wait, ..
+        } => {
             send(
                 client,
                 content.message(Some(id), None)?,
@@ -332,6 +350,20 @@ pub(super) fn show(task: &Task, output: Output, again: &str) -> anyhow::Result<(
 }
 
 impl Content {
+    /// The text, which need not be on the command line, where other users of the machine can see it.
+    fn secret(self) -> anyhow::Result<String> {
+        let text = self.text.unwrap_or_default();
+        if text != "-" {
+            return Ok(text);
+        }
+        let mut text = String::new();
+        let read = std::io::stdin()
+            .take(MAX_SECRET_BYTES)
+            .read_to_string(&mut text);
+        read.context("cannot read the answer from the standard input")?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
     fn message(&self, task: Option<String>, context: Option<String>) -> anyhow::Result<Message> {
         let mut parts: Vec<Part> = self.text.iter().map(Part::text).collect();
         for file in &self.file {

@@ -7,7 +7,9 @@ use taskyard_task::egress::Template;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Config, secrets};
+use crate::documents;
+
+use super::{Config, TlsConfig, secrets};
 
 /// A shorter admin token could be guessed.
 const MIN_ADMIN_TOKEN: usize = 16;
@@ -22,6 +24,10 @@ impl Config {
         self.check_admin_token()?;
         self.check_public_url()?;
         self.check_numbers()?;
+        self.api.check()?;
+        self.check_issuers()?;
+        self.check_certificates()?;
+        self.tls.as_ref().map_or(Ok(()), TlsConfig::check)?;
         self.notify.check()?;
         self.egress.check()?;
         secrets::check(&self.secrets)?;
@@ -32,13 +38,19 @@ impl Config {
         Ok(())
     }
 
+    /// Whether clients must show who they are. Whoever asks them for certificates wants to know, too.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.api.is_guarded() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+
     // A host that anybody can use must be meant to be one.
     fn check_exposure(&self) -> anyhow::Result<()> {
-        let open = self.api.clients.is_empty() && !self.allow_anonymous;
+        let open = !self.is_guarded() && !self.allow_anonymous;
         ensure!(
             is_local(self.listen) || !open,
             "listen: {} can be reached from other machines, and no clients are configured; \
-             add [[api.clients]], or set allow_anonymous = true if everybody may use the agents",
+             set api.require_credentials = true and make API keys, add [[api.clients]], or set \
+             allow_anonymous = true if everybody may use the agents",
             self.listen
         );
         ensure!(
@@ -74,6 +86,35 @@ impl Config {
             Ok(_) => bail!("public_url: must begin with https:// or http://"),
             Err(error) => bail!("public_url: {text:?} is not a URL: {error}"),
         }
+    }
+
+    // Here, because only the server knows URLs; the room that uses them checks everything else.
+    fn check_issuers(&self) -> anyhow::Result<()> {
+        for issuer in &self.api.jwt {
+            let urls = [
+                ("issuer", issuer.discovery_url()),
+                ("jwks_url", issuer.jwks_url.clone()),
+            ];
+            for (key, url) in urls {
+                let checked = url.as_deref().map_or(Ok(()), documents::check_url);
+                ensure!(
+                    checked.is_ok(),
+                    "api.jwt: the {key} of {:?} must begin with https://, unless it is on this machine",
+                    issuer.issuer
+                );
+            }
+        }
+        Ok(())
+    }
+
+    // Without it nobody would ever be asked for one, and the entries would only look as if they did.
+    fn check_certificates(&self) -> anyhow::Result<()> {
+        let asked_for = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        ensure!(
+            asked_for || self.api.certificates.is_empty(),
+            "api.certificates: set tls.client_ca as well, or no certificate could be believed"
+        );
+        Ok(())
     }
 
     // Rules that are deployed otherwise may name secrets that come later; here both are in one place.
@@ -120,10 +161,21 @@ impl Config {
             self.task.deadline_seconds >= 1,
             "task.deadline_seconds: must be at least 1"
         );
+        let retention = &self.retention;
+        for (key, most) in [
+            ("max_age_seconds", retention.max_age_seconds),
+            ("max_tasks_per_tenant", retention.max_tasks_per_tenant),
+        ] {
+            ensure!(
+                most != Some(0),
+                "retention.{key}: 0 would delete tasks before anybody sees how they ended; leave it out to keep them for good"
+            );
+        }
         Ok(())
     }
 }
 
-fn is_local(address: SocketAddr) -> bool {
+/// Whether only this machine can reach an address.
+pub(crate) fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

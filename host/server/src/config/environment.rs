@@ -7,7 +7,13 @@ use figment::{Error, Metadata, Profile, Provider};
 const PREFIX: &str = "TASKYARD_";
 
 /// Variables of the command line that are not keys of the configuration.
-const OTHERS: [&str; 3] = ["TASKYARD_CONFIG", "TASKYARD_URL", "TASKYARD_TOKEN"];
+const OTHERS: [&str; 5] = [
+    "TASKYARD_CONFIG",
+    "TASKYARD_URL",
+    "TASKYARD_TOKEN",
+    "TASKYARD_CA",
+    "TASKYARD_IDENTITY",
+];
 
 /// One variable. Each is a provider of its own, so that errors can name it.
 #[derive(Debug, Clone)]

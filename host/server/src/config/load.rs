@@ -9,7 +9,7 @@ use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use serde::Serialize;
 
-use super::{Config, environment};
+use super::{CliConfig, Config, environment};
 
 /// The file that is read if it exists and no other is named.
 const FILE: &str = "taskyard.toml";
@@ -32,6 +32,9 @@ pub(crate) struct Flags {
     /// `allow_anonymous`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) allow_anonymous: Option<bool>,
+    /// `[cli]`
+    #[serde(skip_serializing_if = "CliConfig::is_empty")]
+    pub(crate) cli: CliConfig,
     /// `log`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<String>,

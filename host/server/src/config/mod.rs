@@ -11,20 +11,25 @@ mod secret;
 pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use taskyard_broker::{QueueLimits, TaskConfig};
+use taskyard_broker::{QueueLimits, RetentionConfig, TaskConfig};
 use taskyard_task::decide::RetryPolicy;
 use taskyard_task::{AgentName, RunLimits};
 
 pub(crate) use agent::AgentConfig;
+pub(crate) use check::is_local;
 pub(crate) use load::{Flags, load};
 pub(crate) use secret::Secret;
 pub(crate) use secrets::SecretSource;
+#[cfg(test)]
+pub(crate) use tls::ClientCertificates;
+pub(crate) use tls::{CliConfig, TlsConfig};
 
 /// Everything that an operator can set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,12 +57,20 @@ pub(crate) struct Config {
     pub(crate) shutdown_grace_seconds: u64,
     /// Whether a commit waits for the disk. Without it, a power failure takes back what clients saw.
     pub(crate) sync: bool,
+    /// The certificate of the doors; without it they speak plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsConfig>,
+    /// How the other commands call a host.
+    #[serde(skip_serializing_if = "CliConfig::is_empty")]
+    pub(crate) cli: CliConfig,
     /// How much may be queued and run.
     pub(crate) limits: QueueLimits,
     /// When a task that failed transiently is tried again.
     pub(crate) retry: RetryPolicy,
     /// How long tasks may take.
     pub(crate) task: TaskConfig,
+    /// How long ended tasks are kept.
+    pub(crate) retention: RetentionConfig,
     /// What one task may use, unless its agent was deployed with other limits.
     pub(crate) worker: RunLimits,
     /// The doors for clients.
@@ -66,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) engine: taskyard_engine::Config,
     /// Webhooks.
     pub(crate) notify: taskyard_notify::Config,
+    /// The host's own keys.
+    pub(crate) signing: taskyard_signing::Config,
     /// Workers' requests.
     pub(crate) egress: taskyard_outbound::Config,
     /// What rules of agents may add to workers' requests, by name.
@@ -90,13 +105,17 @@ impl Default for Config {
             log_format: LogFormat::Human,
             shutdown_grace_seconds: 10,
             sync: true,
+            tls: None,
+            cli: CliConfig::default(),
             limits: QueueLimits::default(),
             retry: RetryPolicy::default(),
             task: TaskConfig::default(),
+            retention: RetentionConfig::default(),
             worker: RunLimits::default(),
             api: taskyard_api::Config::default(),
             engine: taskyard_engine::Config::default(),
             notify: taskyard_notify::Config::default(),
+            signing: taskyard_signing::Config::default(),
             egress: taskyard_outbound::Config::default(),
             secrets: BTreeMap::new(),
             agents: BTreeMap::new(),

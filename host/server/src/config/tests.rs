@@ -34,6 +34,8 @@ deadline_seconds = 2592000
 cancel_grace_ms = 5000
 announce_after_ms = 1000
 
+[retention]
+
 [worker]
 memory_bytes = 268435456
 cpu_ms = 60000
@@ -51,6 +53,11 @@ state_keys = 10000
 max_body_bytes = 33554432
 keep_alive_seconds = 15
 close_stream_on_input_required = true
+streaming = true
+push_notifications = true
+redact_push_credentials = false
+protocol_0_3 = true
+require_credentials = false
 clients = []
 
 [engine]
@@ -68,6 +75,9 @@ timeout_ms = 15000
 max_attempts = 12
 initial_ms = 1000
 max_ms = 600000
+
+[signing]
+keys = []
 
 [egress]
 allow_private = false
@@ -185,6 +195,16 @@ fn a_host_is_not_open_to_everybody_by_accident() {
     let client = "[[api.clients]]\nname = 'ci'\ntenant = 'acme'\ntoken = 's3cret'";
     assert!(Setting::file(&format!("{outside}{client}")).load().is_ok());
 
+    for guarded in [
+        "[api]\nrequire_credentials = true",
+        "[[api.jwt]]\nissuer = 'https://id'\naudiences = ['yard']",
+    ] {
+        let file = format!("{outside}{guarded}");
+        assert!(Setting::file(&file).load().is_ok(), "{guarded}");
+    }
+    Setting::file("[[api.certificates]]\nsubject = 's'\ntenant = 'acme'\nname = 'ci'")
+        .refused("api.certificates: set tls.client_ca as well");
+
     let outside = "admin_listen = '[::]:7421'\n";
     Setting::file(outside).refused("admin_listen: [::]:7421 can be reached from other machines");
     let own = format!("{outside}admin_token = 'long enough to be one'");
@@ -211,6 +231,31 @@ fn values_that_make_no_sense_are_refused() {
     Setting::file("[agents.a]\negress = [{ host = 'a', inject = { B = '{k}' } }]")
         .refused("agents.a.egress: names the secret \"k\", which is not in [secrets]");
     Setting::file("[api]\npublic_url = 'http://x'").refused("api.public_url: set public_url");
+}
+
+#[test]
+fn issuers_are_checked_and_printed() {
+    let jwt = "[[api.jwt]]\nissuer = 'https://id.example'\naudiences = ['yard']\n";
+    let config = Setting::file(jwt).load().unwrap();
+    let printed = config.to_toml().unwrap();
+    assert_eq!(Setting::file(&printed).load().unwrap(), config, "{printed}");
+    let list = "[{ issuer = 'https://id.example', audiences = ['yard'] }]";
+    let variable = Setting::file("").variable("TASKYARD_API__JWT", list);
+    assert_eq!(variable.load().unwrap().api, config.api);
+
+    Setting::file(&format!("{jwt}jwks_url = 'http://id.example/keys'"))
+        .refused("the jwks_url of \"https://id.example\" must begin with https://");
+    Setting::file("[[api.jwt]]\nissuer = 'http://id.example'\naudiences = ['yard']")
+        .refused("the issuer of \"http://id.example\" must begin with https://");
+    let local = "[[api.jwt]]\nissuer = 'http://127.0.0.1:8080'\naudiences = ['yard']";
+    assert!(Setting::file(local).load().is_ok());
+    // With a file of keys, the issuer is a name and nothing more.
+    let named = "[[api.jwt]]\nissuer = 'corp'\naudiences = ['yard']\njwks_file = 'keys.json'";
+    assert!(Setting::file(named).load().is_ok());
+    Setting::file("[[api.jwt]]\nissuer = 'https://id'\naudiences = []")
+        .refused("api.jwt[0].audiences must name");
+    Setting::file("[[api.jwt]]\nissuer = 'https://id'\naudience = 'yard'")
+        .refused("there is no key `audience`");
 }
 
 #[test]

@@ -42,7 +42,11 @@ fn describe() {
     let counters = [
         (
             "taskyard_requests_total",
-            "Calls of clients, by method and JSON-RPC error code (0: none)",
+            "Calls of clients, by binding, method and JSON-RPC error code (0: none)",
+        ),
+        (
+            "taskyard_denied_total",
+            "Callers that were kept out, by what they showed",
         ),
         ("taskyard_tasks_submitted_total", "Tasks taken, by agent"),
         (
@@ -83,6 +87,10 @@ fn describe() {
         (
             "taskyard_parked_tasks",
             "Tasks that stand still until an operator looks at them",
+        ),
+        (
+            "taskyard_tls_certificate_expiry_timestamp_seconds",
+            "When the TLS certificate ends, in seconds since 1970",
         ),
         (
             "taskyard_delivery_lanes",
