@@ -1,12 +1,12 @@
 # Two commands are enough: `make run` and `make test`. Both install what is missing first.
 
-PLUGINS := echo csv-report approval countdown pipeline reminder research
+PLUGINS := echo csv-report approval countdown notebook pipeline reminder research
 # Research needs a model and a key: it is built, and loaded by whoever has them.
 RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python bench clean
+.PHONY: run test check build guests setup python bench fuzz clean
 
 ## run: build everything and start the host with the example workers
 run: build
@@ -37,11 +37,17 @@ guests: setup
 bench: build guests
 	cargo run --release --locked -p taskyard-bench
 
+## fuzz: bytes that nobody would send, SECONDS for each target
+SECONDS ?= 60
+SEED    ?= 1
+fuzz: setup
+	cargo run --release --locked -p taskyard-fuzz -- $(SECONDS) $(SEED)
+
 ## setup: system packages and the wasm target, only if they are missing
 setup:
 	@./scripts/setup.sh
 
-## python: the stock Python client that the tests use
+## python: the stock Python clients, of today and of 0.3, and the API tester
 python:
 	@./scripts/python.sh
 

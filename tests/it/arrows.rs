@@ -16,14 +16,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("storage", &["task"]),
     ("broker", &["task", "clock", "storage"]),
     ("outbound", &["task", "clock"]),
+    ("signing", &["task", "clock"]),
     ("engine", &["task", "clock", "broker", "outbound"]),
     ("delegate", &["task", "clock", "broker", "outbound"]),
-    ("notify", &["task", "clock", "broker", "outbound"]),
-    ("api", &["task", "clock", "broker"]),
+    (
+        "notify",
+        &["task", "clock", "broker", "outbound", "signing"],
+    ),
+    ("api", &["task", "clock", "broker", "signing"]),
     (
         "server",
         &[
-            "task", "clock", "storage", "broker", "outbound", "engine", "delegate", "notify", "api",
+            "task", "clock", "storage", "broker", "outbound", "signing", "engine", "delegate",
+            "notify", "api",
         ],
     ),
 ];
@@ -36,8 +41,15 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("axum", &["api", "server"]),
     ("reqwest", &["outbound", "notify", "server"]),
     ("a2a-client", &["delegate", "server"]),
-    ("a2a-pb", &["delegate"]),
+    ("a2a-pb", &["delegate", "api"]),
+    ("tonic", &["api"]),
+    ("prost", &["api"]),
     ("clap", &["server"]),
+    ("tokio-rustls", &["server"]),
+    ("x509-parser", &["server"]),
+    // Notifications are verified in the tests of their room.
+    ("jsonwebtoken", &["signing", "api", "notify"]),
+    ("serde_json_canonicalizer", &["signing"]),
 ];
 
 #[test]

@@ -29,7 +29,7 @@ async fn metrics_are_for_operators() {
     assert_eq!(status, 200);
     for figure in [
         "taskyard_tasks_submitted_total{agent=\"echo\"}",
-        "taskyard_requests_total{method=\"SendMessage\",code=\"0\"}",
+        "taskyard_requests_total{binding=\"jsonrpc\",method=\"SendMessage\",code=\"0\"}",
         "taskyard_commit_seconds",
         "taskyard_instances",
     ] {

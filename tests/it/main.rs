@@ -6,19 +6,27 @@
 #![cfg(test)]
 
 mod arrows;
+mod auth;
 mod bad_input;
+mod bindings;
 mod children;
 mod cli;
+mod compat;
 mod crash;
 mod doors;
 mod guests;
 mod hot_loading;
+mod openapi;
 mod operations;
 mod parked;
 mod python_sdk;
+mod retention;
+mod rust_client;
 mod shutdown;
+mod signatures;
 mod storage_faults;
 mod support;
 mod tidy;
+mod tls;
 mod webhooks;
 mod workers;

@@ -6,7 +6,21 @@ use crate::support::host::EXAMPLES;
 use crate::support::{Host, Settings, Webhook, places};
 
 #[tokio::test]
-async fn the_stock_python_client_can_do_everything() {
+async fn the_stock_python_client_can_do_everything_over_json_rpc() {
+    drive("JSONRPC").await;
+}
+
+#[tokio::test]
+async fn the_stock_python_client_can_do_everything_over_http() {
+    drive("HTTP+JSON").await;
+}
+
+#[tokio::test]
+async fn the_stock_python_client_can_do_everything_over_grpc() {
+    drive("GRPC").await;
+}
+
+async fn drive(binding: &'static str) {
     let python = places::python();
     let host = Host::with(&EXAMPLES, Settings::default().local_webhooks()).await;
     let webhook = Webhook::willing().await;
@@ -17,7 +31,11 @@ async fn the_stock_python_client_can_do_everything() {
     let driven = tokio::task::spawn_blocking(move || {
         std::process::Command::new(python)
             .arg(script)
-            .args([host_url.as_str(), webhook_url.trim_end_matches('/')])
+            .args([
+                host_url.as_str(),
+                webhook_url.trim_end_matches('/'),
+                binding,
+            ])
             .stdin(Stdio::null())
             .output()
             .unwrap()

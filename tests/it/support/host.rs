@@ -68,6 +68,11 @@ impl Host {
         Agent::new(Arc::clone(&self.process), http::client(), name)
     }
 
+    /// A client of one agent that calls in its own way.
+    pub(crate) fn agent_over(&self, http: reqwest::Client, name: &str) -> Agent {
+        Agent::new(Arc::clone(&self.process), http, name)
+    }
+
     /// A client of the operators' door.
     pub(crate) fn admin(&self) -> Admin {
         Admin::new(Arc::clone(&self.process), http::client())
@@ -114,6 +119,11 @@ impl Host {
     /// Asks the host to stop, and does not wait.
     pub(crate) fn terminate(&self) {
         self.process.terminate();
+    }
+
+    /// Tells the host that its files changed.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
     }
 
     /// Waits until the process has ended by itself.

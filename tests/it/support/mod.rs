@@ -2,9 +2,11 @@
 
 pub(crate) mod admin;
 pub(crate) mod agent;
+pub(crate) mod authority;
 pub(crate) mod events;
 pub(crate) mod host;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod model;
 pub(crate) mod places;
 pub(crate) mod relay;

@@ -25,13 +25,33 @@ pub(crate) fn guest(name: &str) -> PathBuf {
 
 /// The Python with the stock A2A client.
 pub(crate) fn python() -> PathBuf {
-    let python = target().join("python/bin/python");
+    python_in("python")
+}
+
+/// The Python with the stock client of version 0.3.
+pub(crate) fn python_v03() -> PathBuf {
+    python_in("python-0.3")
+}
+
+fn python_in(folder: &str) -> PathBuf {
+    let python = target().join(folder).join("bin/python");
     assert!(
         python.exists(),
         "{} is missing: run `make python`",
         python.display()
     );
     python
+}
+
+/// The program that makes requests up from an OpenAPI document.
+pub(crate) fn schemathesis() -> PathBuf {
+    let program = target().join("schemathesis/bin/st");
+    assert!(
+        program.exists(),
+        "{} is missing: run `make python`",
+        program.display()
+    );
+    program
 }
 
 /// The folder that cargo builds into.

@@ -1,6 +1,8 @@
 //! The example workers that show durable execution, on the real binary: what clients and the outside see of them,
 //! whatever happens to the host meanwhile.
 
+mod answers;
+mod notebook;
 mod pipeline;
 mod reminder;
 mod research;

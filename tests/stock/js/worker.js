@@ -1,7 +1,7 @@
 // A worker on what every JavaScript runtime has: `fetch`, streams, `setTimeout`, `crypto`. It knows nothing
 // of the host. The scenes are told in ../../guests/stock-rust/src/lib.rs.
 
-import { put } from 'taskyard:worker/artifacts@0.2.0';
+import { put } from 'taskyard:worker/artifacts@0.2.1';
 
 async function get(url) {
   const response = await fetch(url);

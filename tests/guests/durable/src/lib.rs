@@ -1,7 +1,9 @@
 //! A worker that does durable things in numbers, for benchmarks and tests of scale.
 //!
 //! The message says what: `steps N` (N journaled calls), `entries N` (N journaled calls, a question, and
-//! then the end), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `ask`.
+//! then the end), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `ask`, `auth` (asks for
+//! credentials and says how long they are), `auth-within MS` (waits that long for credentials, and then for a
+//! message), `hear N` (takes N messages).
 
 use std::time::Duration;
 
@@ -30,6 +32,22 @@ impl Worker for Durable {
             "ask" => {
                 task.ask("?")?;
             }
+            "auth" => {
+                let answer = task.ask_for_auth("a token, please")?;
+                let length = answer.text().len();
+                return Ok(Outcome::completed_with(format!("{length} bytes")));
+            }
+            "auth-within" => {
+                let question = task.ask_for_auth_later("a token, please")?;
+                let patience = Duration::from_millis(rest.parse()?);
+                match question.within(patience)? {
+                    Some(_) => return Ok(Outcome::completed_with("with a token")),
+                    None => question.cancel()?,
+                }
+                task.messages().take()?;
+                return Ok(Outcome::completed_with("without a token"));
+            }
+            "hear" => hear(task, rest.parse()?)?,
             "child" => {
                 let (agent, text) = rest
                     .split_once(' ')
@@ -40,6 +58,20 @@ impl Worker for Durable {
         }
         Ok(Outcome::completed())
     }
+}
+
+fn hear(task: &Task, count: usize) -> Result<()> {
+    let mut heard = Vec::new();
+    while heard.len() < count {
+        // Both ways to hear, so that neither overtakes the other.
+        let message = match task.next_message()? {
+            Some(message) => message,
+            None => task.messages().take()?,
+        };
+        heard.push(message.text());
+    }
+    task.artifact("heard").put(heard.join("\n"))?;
+    Ok(())
 }
 
 fn steps(count: u64) -> Result<()> {
@@ -59,9 +91,22 @@ mod tests {
 
     #[test]
     fn does_what_it_is_told() {
-        for text in ["steps 3", "sleep 50", "entries 2"] {
+        for text in ["steps 3", "sleep 50", "entries 2", "auth", "hear 0"] {
             let host = Host::new().message(text).answer("yes");
             assert!(host.run_with_crashes::<Durable>().is_completed(), "{text}");
         }
+    }
+
+    #[test]
+    fn gives_up_a_question_and_hears() {
+        let host = Host::new().message("auth-within 100");
+        let host = host.follow_up_at(Duration::from_secs(1), "go on");
+        let run = host.run_with_crashes::<Durable>();
+        assert_eq!(run.final_text().as_deref(), Some("without a token"));
+
+        let host = Host::new().message("hear 2");
+        let host = host.follow_up_after(1, "one").follow_up_after(1, "two");
+        let run = host.run_with_crashes::<Durable>();
+        assert_eq!(run.artifact_text("heard").as_deref(), Some("one\ntwo"));
     }
 }

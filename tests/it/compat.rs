@@ -1,0 +1,86 @@
+//! Clients of the protocol's version 0.3 work with the host as they always did.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::host::EXAMPLES;
+use crate::support::wait::eventually;
+use crate::support::webhook::Notification;
+use crate::support::{Host, Settings, Webhook, places};
+
+/// Runs a script to its end, on another thread: webhooks answer on this one.
+async fn drive(python: &Path, script: &str, arguments: Vec<String>) {
+    let mut command = std::process::Command::new(python);
+    command
+        .arg(places::root().join("tests/it/python").join(script))
+        .args(arguments)
+        .stdin(Stdio::null());
+    let driven = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let driven = driven.await.unwrap();
+    let (said, error) = (
+        String::from_utf8_lossy(&driven.stdout),
+        String::from_utf8_lossy(&driven.stderr),
+    );
+    assert!(
+        driven.status.success(),
+        "{script} failed after:\n{said}\n{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_stock_client_of_0_3_can_do_everything() {
+    let host = Host::with(&EXAMPLES, Settings::default().local_webhooks()).await;
+    let webhook = Webhook::willing().await;
+    let url = webhook.url("").trim_end_matches('/').to_owned();
+    drive(&places::python_v03(), "drive_v03.py", vec![host.url(), url]).await;
+
+    for path in ["JSONRPC", "HTTP-JSON"] {
+        let notified = told_of_the_end(&webhook, path).await;
+        let kinds = notified.iter().map(|one| &one.body["kind"]);
+        assert!(
+            kinds.into_iter().all(|kind| kind == "task"),
+            "the whole task each time"
+        );
+        assert!(notified.iter().all(|one| {
+            one.header("content-type") == "application/json"
+                && one.header("x-a2a-notification-token") == "t"
+        }));
+        let states: Vec<_> = notified
+            .iter()
+            .map(|one| &one.body["status"]["state"])
+            .collect();
+        assert!(
+            states.contains(&&Value::from("input-required")),
+            "{states:?}"
+        );
+    }
+    let later = webhook.taken("later");
+    assert!(later.is_empty(), "it was removed before anything happened");
+}
+
+/// Everything that a webhook of 0.3 was told, once it was told the end of the task.
+async fn told_of_the_end(webhook: &Webhook, path: &str) -> Vec<Notification> {
+    eventually("the notification of the end", async || {
+        let taken = webhook.taken(path);
+        let ended = taken.last()?.body["status"]["state"] == "completed";
+        ended.then_some(taken)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_card_of_a_guarded_host_can_be_read_by_old_and_new_clients() {
+    let clients = r#"[{token = "of-acme", tenant = "acme", name = "a"}]"#;
+    let settings = Settings::default().set("api.clients", clients);
+    let host = Host::with(&["echo"], settings).await;
+    let arguments = vec![format!("{}/agents/echo", host.url()), "of-acme".to_owned()];
+    drive(&places::python_v03(), "card_v03.py", arguments).await;
+}
+
+#[tokio::test]
+async fn newer_clients_can_speak_0_3_as_well() {
+    let host = Host::with(&EXAMPLES, Settings::default().local_webhooks()).await;
+    drive(&places::python(), "newer_v03.py", vec![host.url()]).await;
+}
