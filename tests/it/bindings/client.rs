@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::grpc;
 use super::schema::Schemas;
+use super::v03;
 use crate::support::{Event, Events, Host, http, in_time};
 
 /// A binding of the protocol (A2A 5).
@@ -13,9 +14,12 @@ pub(super) enum Binding {
     JsonRpc,
     Rest,
     Grpc,
+    /// JSON-RPC of version 0.3, which has fewer operations.
+    V03,
 }
 
 impl Binding {
+    /// Those of version 1.0.
     pub(super) const ALL: [Self; 3] = [Self::JsonRpc, Self::Rest, Self::Grpc];
 }
 
@@ -73,12 +77,16 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(binding: Binding, host: &Host, agent: &str) -> Self {
+        let version = match binding {
+            Binding::V03 => "0.3",
+            Binding::JsonRpc | Binding::Rest | Binding::Grpc => "1.0",
+        };
         Self {
             binding,
             base: host.url(),
             agent: agent.to_owned(),
             tenant: None,
-            headers: vec![("a2a-version".to_owned(), "1.0".to_owned())],
+            headers: vec![("a2a-version".to_owned(), version.to_owned())],
             http: http::client(),
         }
     }
@@ -106,6 +114,12 @@ impl Client {
                 Binding::Rest => rest_result(read(self.rest(operation, params).await).await),
                 // Protobuf has but one form.
                 Binding::Grpc => return grpc::call(&self.address(), operation, params).await,
+                // Its form is another one.
+                Binding::V03 => {
+                    let (method, params) = (v03::method(operation), v03::request(&params));
+                    let result = rpc_result(read(self.rpc(method, &params).await).await)?;
+                    return Ok(v03::answer(operation, &result));
+                }
             };
             if let Ok(answer) = &result {
                 Schemas::of(&self.base).await.check(operation, answer);
@@ -126,6 +140,10 @@ impl Client {
                     let stream = grpc::open(&self.address(), operation, params).await?;
                     return Ok(Stream::Grpc(Box::new(stream)));
                 }
+                Binding::V03 => {
+                    let method = v03::method(operation);
+                    self.rpc(method, &v03::request(&params)).await
+                }
             };
             if is_stream(&response) {
                 let schemas = Schemas::of(&self.base).await;
@@ -136,7 +154,7 @@ impl Client {
                 });
             }
             let refused = match self.binding {
-                Binding::JsonRpc => rpc_result(read(response).await),
+                Binding::JsonRpc | Binding::V03 => rpc_result(read(response).await),
                 Binding::Rest | Binding::Grpc => rest_result(read(response).await),
             };
             Err(refused.expect_err("an answer that is neither a stream nor an error"))
@@ -253,14 +271,13 @@ async fn read(response: Response) -> (u16, Value) {
 }
 
 fn rpc_result((_, mut body): (u16, Value)) -> Result<Value, Refused> {
-    match body.get("error") {
-        None => Ok(body["result"].take()),
-        Some(error) => Err(Refused::of(
-            error["code"].as_i64().unwrap_or_default(),
-            &error["message"],
-            &error["data"],
-        )),
-    }
+    let Some(error) = body.get("error") else {
+        return Ok(body["result"].take());
+    };
+    // In 0.3 the details are a member of an object.
+    let details = error.pointer("/data/details").unwrap_or(&error["data"]);
+    let code = error["code"].as_i64().unwrap_or_default();
+    Err(Refused::of(code, &error["message"], details))
 }
 
 fn rest_result((status, body): (u16, Value)) -> Result<Value, Refused> {
@@ -295,7 +312,7 @@ impl Stream {
                 schemas,
             } => {
                 let event = event(*binding, events.next().await?);
-                if let Ok(event) = &event {
+                if let (Ok(event), true) = (&event, *binding != Binding::V03) {
                     schemas.check("SubscribeToTask", event);
                 }
                 Some(event)
@@ -316,6 +333,10 @@ impl Stream {
 fn event(binding: Binding, event: Event) -> Result<Value, Refused> {
     match binding {
         Binding::JsonRpc => rpc_result((200, event.response)),
+        Binding::V03 => {
+            let result = rpc_result((200, event.response))?;
+            Ok(v03::answer("SubscribeToTask", &result))
+        }
         Binding::Rest | Binding::Grpc => rest_result((200, event.response)),
     }
 }

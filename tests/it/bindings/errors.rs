@@ -41,7 +41,7 @@ async fn check(
     for binding in Binding::ALL {
         let refused = refused(&client(binding), operation, params.clone()).await;
         let code = match binding {
-            Binding::JsonRpc => wanted.json_rpc,
+            Binding::JsonRpc | Binding::V03 => wanted.json_rpc,
             Binding::Rest => wanted.http,
             Binding::Grpc => wanted.grpc,
         };
@@ -176,7 +176,9 @@ async fn what_the_operator_switched_off_or_wants() {
 #[tokio::test]
 async fn who_may_not_call() {
     let clients = r#"[{token = "token-of-acme", tenant = "acme", name = "a"}]"#;
-    let settings = Settings::default().set("api.clients", clients);
+    let settings = Settings::default()
+        .set("api.clients", clients)
+        .set("api.private_skills", "{echo = []}");
     let host = Host::with(&["echo"], settings).await;
     let stranger = |binding| Client::new(binding, &host, "echo");
     let unknown = || expected("UNAUTHENTICATED", -32000, 401, UNAUTHENTICATED);
@@ -184,6 +186,13 @@ async fn who_may_not_call() {
     let wrong = |binding| stranger(binding).with_header("authorization", "Bearer wrong");
     check(wrong, "ListTasks", json!({}), unknown()).await;
     let acme = |binding| stranger(binding).with_header("authorization", "Bearer token-of-acme");
+    let none = expected(
+        "EXTENDED_AGENT_CARD_NOT_CONFIGURED",
+        -32007,
+        400,
+        FAILED_PRECONDITION,
+    );
+    check(acme, "GetExtendedAgentCard", json!({}), none).await;
     let elsewhere = |binding| acme(binding).of_tenant("globex");
     let forbidden = expected("FORBIDDEN", -32000, 403, PERMISSION_DENIED);
     check(elsewhere, "ListTasks", json!({}), forbidden).await;

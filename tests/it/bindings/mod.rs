@@ -8,6 +8,7 @@ mod races;
 mod scenario;
 mod schema;
 mod tenants;
+mod v03;
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,7 +43,8 @@ async fn check(name: &str) {
     let scenario: Scenario = serde_json::from_str(&text).unwrap();
     let host = host().await;
     let mut seen = Vec::new();
-    for binding in Binding::ALL {
+    let old = scenario.old.then_some(Binding::V03);
+    for binding in Binding::ALL.into_iter().chain(old) {
         // What a scenario leaves behind must not be found by the next run of it.
         let tenant = format!("{}-{binding:?}", name.replace('_', "-")).to_lowercase();
         let client = Client::new(binding, &host, &scenario.agent).of_tenant(&tenant);
@@ -82,6 +84,7 @@ scenarios![
     cancel,
     chunks,
     context_mismatch,
+    conversation,
     direct_message,
     extended_card,
     idempotency,

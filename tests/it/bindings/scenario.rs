@@ -4,7 +4,8 @@
 //! that later steps read (`open`), reads one (`read`, up to an event or the end), or waits for a state
 //! (`until`). `keep` remembers parts of an answer under names, which later steps write as `$name`;
 //! `expect` says what parts of it must be; `refused` says by which reason, or by which field, it must be
-//! refused. Everything that comes back is compared between bindings, too.
+//! refused. Everything that comes back is compared between bindings, too; with version 0.3 as well if the
+//! scenario is `old`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,6 +24,9 @@ pub(super) struct Scenario {
     pub(super) _about: String,
     /// The agent that it is about.
     pub(super) agent: String,
+    /// Whether version 0.3 can do and say all of it, and so must do the same.
+    #[serde(default)]
+    pub(super) old: bool,
     /// Headers, or metadata, of every call.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
