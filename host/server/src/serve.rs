@@ -316,7 +316,7 @@ fn engine_config(config: &Config) -> taskyard_engine::Config {
 fn api_config(config: &Config) -> taskyard_api::Config {
     taskyard_api::Config {
         public_url: config.public_url.clone(),
-        require_credentials: config.is_guarded(),
+        require_credentials: config.api.require_credentials || config.asks_for_certificates(),
         ..config.api.clone()
     }
 }

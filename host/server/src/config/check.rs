@@ -38,9 +38,14 @@ impl Config {
         Ok(())
     }
 
-    /// Whether clients must show who they are. Whoever asks them for certificates wants to know, too.
+    /// Whether clients must show who they are.
     pub(crate) fn is_guarded(&self) -> bool {
-        self.api.is_guarded() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+        self.api.is_guarded() || self.asks_for_certificates()
+    }
+
+    /// Whether clients are asked for certificates: whoever does that wants to know who calls.
+    pub(crate) fn asks_for_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
     }
 
     // A host that anybody can use must be meant to be one.
@@ -109,7 +114,7 @@ impl Config {
 
     // Without it nobody would ever be asked for one, and the entries would only look as if they did.
     fn check_certificates(&self) -> anyhow::Result<()> {
-        let asked_for = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        let asked_for = self.asks_for_certificates();
         ensure!(
             asked_for || self.api.certificates.is_empty(),
             "api.certificates: set tls.client_ca as well, or no certificate could be believed"
