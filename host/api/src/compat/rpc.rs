@@ -58,8 +58,7 @@ impl Asked {
 
     async fn serve(self, door: &Arc<Door>, head: Parts) -> Result<Response, ApiError> {
         let (method, id, params) = (self.method, self.id, self.params);
-        let mut parameters = Parameters::read(&head, Version::V03);
-        parameters.read_message(params.as_ref());
+        let parameters = Parameters::read(&head, Version::V03, params.as_ref());
         let operation = method.operation();
         let call = Call::enter(door, head, self.access, self.target, operation, parameters)?;
         let (parameters, request) = (call.parameters.clone(), call.request_id());

@@ -21,7 +21,7 @@ pub fn metadata(bytes: &[u8]) {
         return;
     };
     let now = Timestamp(1_700_000_000_000);
-    if let Ok(asked) = asked(&params, &Parameters::read(&head, Version::V1), now) {
+    if let Ok(asked) = asked(&params, &Parameters::read(&head, Version::V1, None), now) {
         assert!(asked.wishes.not_before.is_none_or(|moment| moment > now));
     }
 }

@@ -144,11 +144,11 @@ mod tests {
         let uris = Extension::ALL.map(Extension::uri).join(",");
         let request = Request::builder().header("a2a-extensions", uris);
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Parameters::read(&head, Version::V1)
+        Parameters::read(&head, Version::V1, None)
     }
 
     fn inactive() -> Parameters {
-        Parameters::read(&Request::new(()).into_parts().0, Version::V1)
+        Parameters::read(&Request::new(()).into_parts().0, Version::V1, None)
     }
 
     fn metadata(values: &[(Extension, Value)]) -> Value {

@@ -79,8 +79,7 @@ async fn serve(
     let params = request::params(operation, message)?;
     // The path names the operation, so the field alone says whom the call is for.
     let target = Target::default().with_field(params.get("tenant").and_then(Value::as_str))?;
-    let mut parameters = Parameters::read(&head, version);
-    parameters.read_message(Some(&params));
+    let parameters = Parameters::read(&head, version, Some(&params));
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request_id) = (call.parameters.clone(), call.request_id());
     let mut response = match operation::serve(call, operation, Some(params)).await? {

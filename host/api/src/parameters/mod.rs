@@ -26,31 +26,27 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// What the head of a request of `version` says. Extensions that this host does not know are ignored
-    /// (A2A 3.2.6).
-    pub(crate) fn read(head: &Parts, version: Version) -> Self {
-        let names = [EXTENSIONS, EXTENSIONS_V03];
-        let values = names.iter().flat_map(|name| head.headers.get_all(name));
+    /// What a request of `version` says: its head, and the message in its `params`, which may name in its
+    /// member `extensions` what it uses. Extensions that this host does not know are ignored (A2A 3.2.6).
+    pub(crate) fn read(head: &Parts, version: Version, params: Option<&Value>) -> Self {
         let mut parameters = Self {
             version,
             active: Vec::new(),
         };
+        let names = [EXTENSIONS, EXTENSIONS_V03];
+        let values = names.iter().flat_map(|name| head.headers.get_all(name));
         for uri in values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
         {
             parameters.activate(uri.trim());
         }
-        parameters
-    }
-
-    /// Also activates what a message says it uses, in its member `extensions`.
-    pub(crate) fn read_message(&mut self, params: Option<&Value>) {
         let extensions = params.and_then(|params| params.get("message")?.get("extensions"));
         let uris = extensions.and_then(Value::as_array).into_iter().flatten();
         for uri in uris.filter_map(Value::as_str) {
-            self.activate(uri);
+            parameters.activate(uri);
         }
+        parameters
     }
 
     fn activate(&mut self, uri: &str) {
@@ -110,7 +106,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Parameters::read(&head, Version::V1)
+        Parameters::read(&head, Version::V1, None)
     }
 
     #[test]
@@ -145,10 +141,10 @@ mod tests {
 
     #[test]
     fn a_message_can_say_what_it_uses() {
-        let mut parameters = read(&[]);
         let uri = Extension::NotBefore.uri();
         let params = serde_json::json!({"message": {"extensions": [uri, 7]}});
-        parameters.read_message(Some(&params));
+        let (head, ()) = Request::new(()).into_parts();
+        let parameters = Parameters::read(&head, Version::V1, Some(&params));
         assert!(parameters.uses(Extension::NotBefore));
     }
 }

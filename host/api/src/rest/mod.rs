@@ -57,8 +57,7 @@ async fn serve(
     let assumed = door.config.assume_version_when_absent.as_deref();
     let version = asked_version(&head, assumed).require_v1()?;
     let target = route.target(params.get("tenant").and_then(|tenant| tenant.as_str()))?;
-    let mut parameters = Parameters::read(&head, version);
-    parameters.read_message(Some(&params));
+    let parameters = Parameters::read(&head, version, Some(&params));
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
     let mut response = match operation::serve(call, operation, Some(params)).await? {

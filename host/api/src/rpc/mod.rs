@@ -88,8 +88,7 @@ async fn serve(
     let version = asked_version(&head, assumed).require_v1()?;
     let operation = operation.ok_or_else(|| unknown_method(&method))?;
     let target = target.with_field(tenant_field(params.as_ref()))?;
-    let mut parameters = Parameters::read(&head, version);
-    parameters.read_message(params.as_ref());
+    let parameters = Parameters::read(&head, version, params.as_ref());
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
     let mut response = match operation::serve(call, operation, params).await? {

@@ -71,8 +71,7 @@ async fn answered(
     let method = method.filter(|_| is_old);
     let method = method.ok_or_else(|| ApiError::MethodNotFound(shown(&head)))?;
     let body = read(door, method, &head, body).await?;
-    let mut parameters = Parameters::read(&head, Version::V03);
-    parameters.read_message(Some(&body));
+    let parameters = Parameters::read(&head, Version::V03, Some(&body));
     let query = history_length(&head)?;
     let operation = method.operation();
     let call = Call::enter(door, head, access, place.target(), operation, parameters)?;
