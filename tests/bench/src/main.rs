@@ -1,180 +1,99 @@
-//! Measures what the host costs, as its users meet it: the real binary, synced writes, loopback.
-//!
-//! `taskyard-bench [NAME]...` with the names below; without one, all but `restart`, which first stores
-//! a million tasks, and `suspended`, which first suspends a hundred thousand three times.
+//! Measures what the host costs, as its users meet it: the real binary, synced writes, loopback; beside what
+//! people would use instead, in the same run.
 
-mod client;
-mod durable;
-mod host;
-mod stats;
+mod bare;
+mod load;
+mod profile;
+mod report;
+mod server;
+mod workload;
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 
-use client::Client;
-use host::Host;
-use stats::Latencies;
+use report::Report;
+use workload::Scale;
 
-pub(crate) const ECHO_TIME: Duration = Duration::from_secs(10);
-pub(crate) const CONNECTIONS: usize = 32;
-const CHUNKS: usize = 10_000;
-const WAITING: usize = 100_000;
-const STORED: usize = 1_000_000;
-const RUNNABLE: usize = 10_000;
+#[derive(Debug, Parser)]
+#[command(about = "Measures what Taskyard costs, beside what people would use instead")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let mut names: Vec<String> = std::env::args().skip(1).collect();
-    if names.is_empty() {
-        names = ["echo", "stream", "steps", "replay", "waiting"]
-            .map(str::to_owned)
-            .to_vec();
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure workloads and write the report
+    Run {
+        /// Which ones; all of them if none is named
+        workloads: Vec<String>,
+        /// Only see that everything works
+        #[arg(long)]
+        smoke: bool,
+        /// The report's folder; what it has of other workloads stays
+        #[arg(long, default_value = "tests/bench/report")]
+        out: PathBuf,
+    },
+    /// Draw a flame graph of the host under a workload
+    Profile {
+        workload: String,
+        #[arg(long, default_value = "target/profile.svg")]
+        out: PathBuf,
+    },
+    /// Serve the bare loop
+    Bare { port: u16, folder: PathBuf },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Run {
+            workloads,
+            smoke,
+            out,
+        } => one_thread()?.block_on(run(workloads, Scale { smoke }, out)),
+        Command::Profile { workload, out } => one_thread()?.block_on(profile::draw(&workload, &out)),
+        Command::Bare { port, folder } => all_cores()?.block_on(bare::serve(port, &folder)),
     }
+}
+
+/// The load keeps to one thread.
+fn one_thread() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn all_cores() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+async fn run(workloads: Vec<String>, scale: Scale, out: PathBuf) -> Result<()> {
+    let all = || workload::NAMES.map(str::to_owned).to_vec();
+    let names = if workloads.is_empty() { all() } else { workloads };
+    let (mut report, when) = (Report::open(&out)?, when()?);
     for name in names {
-        match name.as_str() {
-            "echo" => echo().await?,
-            "stream" => stream().await?,
-            "steps" => durable::steps().await?,
-            "replay" => durable::replay().await?,
-            "suspended" => durable::suspended().await?,
-            "waiting" => waiting().await?,
-            "restart" => restart().await?,
-            other => bail!(
-                "no benchmark is called {other}: echo, stream, steps, replay, waiting, restart, suspended"
-            ),
-        }
+        print(&format!("measuring {name}"));
+        let section = workload::measure(&name, scale).await?;
+        let section = section.measured(&when).smoke(scale.smoke);
+        report.put(section);
+        // After each one: what a later one breaks is not lost.
+        report.save(&out)?;
     }
     Ok(())
 }
 
-/// Blocking echo tasks: how many, and how long each.
-async fn echo() -> Result<()> {
-    let host = Host::start().await?;
-    host.load("plugins/echo", None).await?;
-    let one = drive(&host, ("echo", "hello"), 1, Duration::from_secs(3)).await?;
-    report("echo, 1 connection", &one);
-    let many = drive(&host, ("echo", "hello"), CONNECTIONS, ECHO_TIME).await?;
-    report(&format!("echo, {CONNECTIONS} connections"), &many);
-    host.stop().await
-}
-
-/// Blocking tasks, one after the other on each connection; `job` is an agent and a message.
-pub(crate) async fn drive(
-    host: &Host,
-    (agent, text): (&'static str, &'static str),
-    connections: usize,
-    time: Duration,
-) -> Result<Latencies> {
-    let until = now() + time;
-    let mut workers = Vec::new();
-    for _ in 0..connections {
-        let mut client = Client::connect(host.address, agent).await?;
-        workers.push(tokio::spawn(async move {
-            let mut latencies = Latencies::default();
-            while now() < until {
-                let began = now();
-                let answer = client.send(text, false).await?;
-                latencies.add(began.elapsed());
-                if !answer.contains("TASK_STATE_COMPLETED") {
-                    bail!("not completed: {answer}");
-                }
-            }
-            Ok(latencies)
-        }));
-    }
-    let mut all = Latencies::over(time);
-    for worker in workers {
-        all.merge(worker.await??);
-    }
-    Ok(all)
-}
-
-/// One artifact in many small chunks, as a streaming client sees it.
-async fn stream() -> Result<()> {
-    let host = Host::start().await?;
-    host.load("guests/misbehaving", None).await?;
-    let mut client = Client::connect(host.address, "misbehaving").await?;
-    let began = now();
-    let chunks = client
-        .stream(&format!("chunks {CHUNKS} 16"), "artifactUpdate")
-        .await?;
-    let seconds = began.elapsed().as_secs_f64();
-    let written = host.disk_bytes()?;
-    print(&format!(
-        "stream: {chunks} chunks in {seconds:.3} s, {:.0} chunks/s, {:.0} bytes on disk for each chunk of 16",
-        chunks as f64 / seconds,
-        written as f64 / chunks as f64,
-    ));
-    host.stop().await
-}
-
-/// What tasks that wait for a human cost in memory.
-async fn waiting() -> Result<()> {
-    let host = Host::start().await?;
-    host.load("guests/misbehaving", None).await?;
-    let before = host.resident_bytes()?;
-    submit(&host, "misbehaving", "ask 1", WAITING).await?;
-    host.until_idle().await?;
-    let after = host.resident_bytes()?;
-    print(&format!(
-        "waiting: {WAITING} tasks in ask, resident {} MiB before, {} MiB after",
-        before >> 20,
-        after >> 20
-    ));
-    host.stop().await
-}
-
-/// How soon a host with many tasks is ready again.
-async fn restart() -> Result<()> {
-    let mut host = Host::start().await?;
-    host.load("plugins/echo", None).await?;
-    host.load("plugins/countdown", Some(0)).await?;
-    submit(&host, "echo", "hello", STORED).await?;
-    submit(&host, "countdown", "1", RUNNABLE).await?;
-    host.kill().await?;
-    let began = now();
-    host.restart().await?;
-    print(&format!(
-        "restart: {STORED} tasks stored, {RUNNABLE} runnable, ready after {:.2} s",
-        began.elapsed().as_secs_f64()
-    ));
-    host.stop().await
-}
-
-pub(crate) async fn submit(
-    host: &Host,
-    agent: &'static str,
-    text: &'static str,
-    count: usize,
-) -> Result<()> {
-    let mut workers = Vec::new();
-    for worker in 0..CONNECTIONS {
-        let share = count / CONNECTIONS + usize::from(worker < count % CONNECTIONS);
-        let mut client = Client::connect(host.address, agent).await?;
-        workers.push(tokio::spawn(async move {
-            for _ in 0..share {
-                let answer = client.send(text, true).await?;
-                if !answer.contains("\"result\"") {
-                    bail!("refused: {answer}");
-                }
-            }
-            Ok(())
-        }));
-    }
-    for worker in workers {
-        worker.await??;
-    }
-    Ok(())
-}
-
-pub(crate) fn report(name: &str, latencies: &Latencies) {
-    print(&format!(
-        "{name}: {:.0} tasks/s, p50 {:.2} ms, p99 {:.2} ms",
-        latencies.per_second(),
-        latencies.percentile_ms(50),
-        latencies.percentile_ms(99),
-    ));
+/// The day, and what was measured.
+fn when() -> Result<String> {
+    let describe = ["describe", "--always", "--dirty", "--exclude", "*"];
+    let commit = std::process::Command::new("git").args(describe).output()?;
+    let day = chrono::Local::now().format("%Y-%m-%d");
+    let commit = String::from_utf8_lossy(&commit.stdout);
+    Ok(format!("{day}, commit {}", commit.trim()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]

@@ -1,7 +1,8 @@
 //! A worker that does durable things in numbers, for benchmarks and tests of scale.
 //!
 //! The message says what: `steps N` (N journaled calls), `entries N` (N journaled calls, a question, and
-//! then the end), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `ask`, `auth` (asks for
+//! then the end), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `children N AGENT TEXT`
+//! (starts N of them and waits for all), `ask`, `tell N` (asks, and streams N chunks), `auth` (asks for
 //! credentials and says how long they are), `auth-within MS` (waits that long for credentials, and then for a
 //! message), `hear N` (takes N messages).
 
@@ -48,16 +49,40 @@ impl Worker for Durable {
                 return Ok(Outcome::completed_with("without a token"));
             }
             "hear" => hear(task, rest.parse()?)?,
-            "child" => {
-                let (agent, text) = rest
-                    .split_once(' ')
-                    .or_fail("bad-input", "child AGENT TEXT")?;
-                children::agent(agent).message(text).start()?.take()?.ok()?;
+            "child" => family(1, rest)?,
+            "children" => {
+                let (count, child) = rest.split_once(' ').or_fail("bad-input", CHILDREN)?;
+                family(count.parse()?, child)?;
+            }
+            "tell" => {
+                task.ask("?")?;
+                tell(task, rest.parse()?)?;
             }
             other => return Ok(Outcome::rejected(format!("{other} is no word of mine"))),
         }
         Ok(Outcome::completed())
     }
+}
+
+/// What `children` is followed by.
+const CHILDREN: &str = "N AGENT TEXT";
+
+fn family(count: usize, child: &str) -> Result<()> {
+    let (agent, text) = child.split_once(' ').or_fail("bad-input", CHILDREN)?;
+    let start = |_| children::agent(agent).message(text).start();
+    let started: Vec<_> = (0..count).map(start).collect::<Result<_, _>>()?;
+    for child in started {
+        child.take()?.ok()?;
+    }
+    Ok(())
+}
+
+fn tell(task: &Task, count: usize) -> Result<()> {
+    let mut chunks = task.artifact("told").open()?;
+    for _ in 0..count {
+        chunks.append("sixteen letters.")?;
+    }
+    Ok(chunks.close()?)
 }
 
 fn hear(task: &Task, count: usize) -> Result<()> {
@@ -91,7 +116,7 @@ mod tests {
 
     #[test]
     fn does_what_it_is_told() {
-        for text in ["steps 3", "sleep 50", "entries 2", "auth", "hear 0"] {
+        for text in ["steps 3", "sleep 50", "entries 2", "auth", "hear 0", "tell 3"] {
             let host = Host::new().message(text).answer("yes");
             assert!(host.run_with_crashes::<Durable>().is_completed(), "{text}");
         }
