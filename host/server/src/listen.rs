@@ -18,7 +18,7 @@ use crate::connection::Answerer;
 use crate::tls::{Audience, Tls};
 
 /// Connections at once; further ones wait in the system's queue. Each costs a file and some memory.
-const MAX_CONNECTIONS: usize = 10_000;
+const MAX_CONNECTIONS: usize = 16_384;
 /// The pause after the system refused a connection, mostly because the process has too many files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers that are under way may take when the door closes.

@@ -11,8 +11,9 @@ mod workload;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use report::Report;
 use workload::Scale;
@@ -53,9 +54,21 @@ fn main() -> Result<()> {
             workloads,
             smoke,
             out,
-        } => one_thread()?.block_on(run(workloads, Scale { smoke }, out)),
-        Command::Profile { workload, out } => one_thread()?.block_on(profile::draw(&workload, &out)),
+        } => one_thread()?.block_on(unless_stopped(run(workloads, Scale { smoke }, out))),
+        Command::Profile { workload, out } => {
+            one_thread()?.block_on(unless_stopped(profile::draw(&workload, &out)))
+        }
         Command::Bare { port, folder } => all_cores()?.block_on(bare::serve(port, &folder)),
+    }
+}
+
+/// Servers have process groups of their own: who is told to stop must end them.
+async fn unless_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut stop = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = work => done,
+        _ = stop.recv() => bail!("stopped"),
+        _ = tokio::signal::ctrl_c() => bail!("stopped"),
     }
 }
 
@@ -74,7 +87,11 @@ fn all_cores() -> Result<tokio::runtime::Runtime> {
 
 async fn run(workloads: Vec<String>, scale: Scale, out: PathBuf) -> Result<()> {
     let all = || workload::NAMES.map(str::to_owned).to_vec();
-    let names = if workloads.is_empty() { all() } else { workloads };
+    let names = if workloads.is_empty() {
+        all()
+    } else {
+        workloads
+    };
     let (mut report, when) = (Report::open(&out)?, when()?);
     for name in names {
         print(&format!("measuring {name}"));

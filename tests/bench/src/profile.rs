@@ -62,12 +62,22 @@ async fn load(place: &Place, text: &str, time: Duration) -> Result<()> {
 
 async fn record(process: i32, samples: &Path) -> Result<()> {
     let mut perf = Command::new("perf");
-    perf.args(["record", "--quiet", "-F", FREQUENCY, "--call-graph", CALL_GRAPH])
-        .args(["-p", &process.to_string(), "-o"])
-        .arg(samples)
-        .args(["--", "sleep", &SECONDS.to_string()]);
+    perf.args([
+        "record",
+        "--quiet",
+        "-F",
+        FREQUENCY,
+        "--call-graph",
+        CALL_GRAPH,
+    ])
+    .args(["-p", &process.to_string(), "-o"])
+    .arg(samples)
+    .args(["--", "sleep", &SECONDS.to_string()]);
     let status = perf.status().await.context("perf is not installed")?;
-    ensure!(status.success(), "perf cannot sample: see kernel.perf_event_paranoid");
+    ensure!(
+        status.success(),
+        "perf cannot sample: see kernel.perf_event_paranoid"
+    );
     Ok(())
 }
 

@@ -1,5 +1,12 @@
 // The benchmark's durable steps, as a Restate service. `service.cjs PORT`.
 
+// The SDK needs this from Node.js 22; nothing else is missing in 20.
+Promise.withResolvers ??= function withResolvers() {
+  const all = {};
+  all.promise = new this((resolve, reject) => Object.assign(all, { resolve, reject }));
+  return all;
+};
+
 const http2 = require("node:http2");
 const restate = require("@restatedev/restate-sdk");
 

@@ -1,7 +1,9 @@
 //! A fresh instance for each request, of the smallest component that echoes.
 
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
+};
 
 /// Gives its text back where it lies; memory is only ever allocated from its start.
 pub(crate) const ECHO: &str = r#"
@@ -16,7 +18,7 @@ pub(crate) const ECHO: &str = r#"
   (core instance $instance (instantiate $echo))
   (func (export "run") (param "text" string) (result string)
     (canon lift (core func $instance "run")
-      (memory $instance "memory") (realloc (func $instance "realloc")))))
+      (memory (core memory $instance "memory")) (realloc (core func $instance "realloc")))))
 "#;
 
 pub(crate) struct Sandbox {

@@ -85,9 +85,7 @@ mod tests {
     fn things_are_due_at_the_rate() {
         let began = now();
         let schedule = Schedule::new(began, 4.0, Duration::from_secs(1));
-        let due: Vec<_> = schedule
-            .map(|due| (due - began).as_millis())
-            .collect();
+        let due: Vec<_> = schedule.map(|due| (due - began).as_millis()).collect();
         assert_eq!(due, [0, 250, 500, 750]);
     }
 

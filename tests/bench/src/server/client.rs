@@ -14,12 +14,24 @@ use crate::load::{Connection, Events};
 pub(crate) const COMPLETED: &str = "TASK_STATE_COMPLETED";
 pub(crate) const CHUNK: &str = "\"artifactUpdate\"";
 
-/// Where an agent is, and as whom it is called.
+/// Where an agent is, what it speaks, and as whom it is called.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
+    pub(crate) dialect: Dialect,
     pub(crate) token: Option<String>,
+}
+
+/// How a server is asked to do a task and to say when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// A2A 1.0 over JSON-RPC.
+    A2a,
+    /// The same without blocking sends: who waits for the end reads the task's stream.
+    A2aStreaming,
+    /// Calls of Restate's handlers, whose names are the first words of texts.
+    Handlers,
 }
 
 #[derive(Debug)]
@@ -48,9 +60,25 @@ impl Client {
     }
 
     /// Sends a message and waits for the end of its task, which must be a good one.
-    pub(crate) async fn run(&mut self, text: &str) -> Result<Bytes> {
-        let answer = self.send(self.message(text, None), false).await?;
-        ended(answer)
+    pub(crate) async fn run(&mut self, text: &str) -> Result<()> {
+        match self.place.dialect {
+            Dialect::A2a => {
+                let answer = self.send(self.message(text, None), false).await?;
+                ended(&answer)
+            }
+            Dialect::A2aStreaming => self.stream(text).await.map(drop),
+            Dialect::Handlers => self.handle(text).await,
+        }
+    }
+
+    async fn handle(&mut self, text: &str) -> Result<()> {
+        let (handler, count) = text.split_once(' ').context("HANDLER COUNT")?;
+        let body = json!({ handler: count.parse::<u32>()? }).to_string();
+        let request = Request::post(format!("/durable/{handler}"))
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Full::from(body))?;
+        self.connection.exchange(request).await.map(drop)
     }
 
     /// Sends a message and takes the task as it is then.
@@ -71,7 +99,7 @@ impl Client {
     /// Answers a task's question and waits for its end.
     pub(crate) async fn answer(&mut self, task: &str, text: &str) -> Result<()> {
         let answer = self.send(self.message(text, Some(task)), false).await?;
-        ended(answer).map(drop)
+        ended(&answer)
     }
 
     /// Asks until a task has completed.
@@ -173,11 +201,11 @@ fn sending(message: Value, immediately: bool) -> Value {
     json!({"message": message, "configuration": {"returnImmediately": immediately}})
 }
 
-fn ended(answer: Bytes) -> Result<Bytes> {
-    if !has(&answer, COMPLETED) {
-        bail!("not completed: {}", String::from_utf8_lossy(&answer));
+fn ended(answer: &[u8]) -> Result<()> {
+    if !has(answer, COMPLETED) {
+        bail!("not completed: {}", String::from_utf8_lossy(answer));
     }
-    Ok(answer)
+    Ok(())
 }
 
 fn task_id(answer: &[u8]) -> Result<String> {

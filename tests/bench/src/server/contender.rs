@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Host, Peer, Place, Process};
+use super::{Dialect, Host, Peer, Place, Process};
 
 /// The host comes first: the others are held against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,14 @@ impl Contender {
         matches!(self, Self::Taskyard | Self::BareLoop)
     }
 
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::Fasta2a => Dialect::A2aStreaming,
+            Self::Restate => Dialect::Handlers,
+            _ => Dialect::A2a,
+        }
+    }
+
     /// Starts it; the host with a component and the agent of that name.
     pub(crate) async fn start(self, component: &str) -> Result<Running> {
         let server = match self {
@@ -45,7 +53,7 @@ impl Contender {
             Self::Fasta2a => Peer::installed("fasta2a", &[]).await?,
             Self::Restate => Peer::installed("restate", &[]).await?,
         };
-        let place = server.place("/");
+        let place = server.place(self.dialect());
         let server = Server::Peer(server);
         Ok(Running { place, server })
     }

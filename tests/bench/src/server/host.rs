@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Place, Process};
+use super::{Dialect, Place, Process};
 
 const BINARY: &str = "target/release/taskyard";
 const ADMIN_TOKEN: &str = "a-token-for-benchmarks";
@@ -53,11 +53,7 @@ impl Host {
         Self::start(components, "", Some(library.to_owned())).await
     }
 
-    async fn start(
-        components: &[&str],
-        settings: &str,
-        preload: Option<PathBuf>,
-    ) -> Result<Self> {
+    async fn start(components: &[&str], settings: &str, preload: Option<PathBuf>) -> Result<Self> {
         let folder = TempDir::new()?;
         std::fs::write(
             folder.path().join("taskyard.toml"),
@@ -94,6 +90,7 @@ impl Host {
         Place {
             address: self.address,
             path: format!("/agents/{agent}"),
+            dialect: Dialect::A2a,
             token: None,
         }
     }
@@ -101,7 +98,11 @@ impl Host {
     /// Loads the component at `target/NAME.wasm`.
     pub(crate) async fn load(&self, name: &str, flags: &[&str]) -> Result<()> {
         let file = format!("target/{name}.wasm");
-        let load = self.cli().args(["plugin", "load", &file]).args(flags).output();
+        let load = self
+            .cli()
+            .args(["plugin", "load", &file])
+            .args(flags)
+            .output();
         let output = load.await?;
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr);

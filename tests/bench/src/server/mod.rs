@@ -6,7 +6,7 @@ mod host;
 mod peer;
 mod process;
 
-pub(crate) use client::{CHUNK, COMPLETED, Client, Place};
+pub(crate) use client::{CHUNK, COMPLETED, Client, Dialect, Place};
 pub(crate) use contender::{Contender, Running};
 pub(crate) use host::Host;
 pub(crate) use peer::Peer;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Place, Process};
+use super::{Dialect, Place, Process};
 
 /// Servers may use this many ports from their own on.
 const PORTS: u16 = 10;
@@ -56,10 +56,11 @@ impl Peer {
         })
     }
 
-    pub(crate) fn place(&self, path: &str) -> Place {
+    pub(crate) fn place(&self, dialect: Dialect) -> Place {
         Place {
             address: self.address,
-            path: path.to_owned(),
+            path: "/".to_owned(),
+            dialect,
             token: None,
         }
     }

@@ -62,7 +62,10 @@ impl Process {
     }
 
     pub(crate) fn runs(&self) -> bool {
-        Path::new("/proc").join(self.group.to_string()).join("exe").exists()
+        Path::new("/proc")
+            .join(self.group.to_string())
+            .join("exe")
+            .exists()
     }
 
     /// The memory that it has in use, in MiB, with its children.
@@ -84,7 +87,9 @@ impl Process {
                 continue;
             };
             let used = stat.split_whitespace().skip(USER_TIME).take(2);
-            ticks += used.filter_map(|used| used.parse::<u64>().ok()).sum::<u64>();
+            ticks += used
+                .filter_map(|used| used.parse::<u64>().ok())
+                .sum::<u64>();
         }
         Ok(ticks as f64 / TICKS_PER_SECOND)
     }

@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::{CONNECTIONS, Scale};
 use crate::load::closed;
 use crate::report::{Better, Section};
-use crate::server::{Client, Host, Peer, Place};
+use crate::server::{Client, Dialect, Host, Peer, Place};
 
 const SOURCE: &str = "tests/bench/slow-disk/sync.c";
 
@@ -29,13 +29,19 @@ pub(crate) async fn slow_disk(scale: Scale) -> Result<Section> {
     .measure("p50 of one", "ms", Better::Lower)
     .beside("Taskyard, slow disk");
     let slow = Host::preloading(&["plugins/echo"], &library).await?;
-    section = section.row("Taskyard, slow disk", measure(scale, &slow.place("echo")).await?);
+    section = section.row(
+        "Taskyard, slow disk",
+        measure(scale, &slow.place("echo")).await?,
+    );
     drop(slow);
     let fast = Host::with(&["plugins/echo"]).await?;
     section = section.row("Taskyard", measure(scale, &fast.place("echo")).await?);
     drop(fast);
     let slow = Peer::bare_preloading(&library).await?;
-    Ok(section.row("bare loop, slow disk", measure(scale, &slow.place("/")).await?))
+    Ok(section.row(
+        "bare loop, slow disk",
+        measure(scale, &slow.place(Dialect::A2a)).await?,
+    ))
 }
 
 async fn measure(scale: Scale, place: &Place) -> Result<Vec<f64>> {
@@ -45,17 +51,24 @@ async fn measure(scale: Scale, place: &Place) -> Result<Vec<f64>> {
     let one = closed(from_mut(&mut one), scale.seconds(3), echo).await?;
     let some = closed(&mut some, scale.seconds(4), echo).await?;
     let many = closed(&mut many, scale.seconds(4), echo).await?;
-    Ok(vec![some.per_second(), many.per_second(), some.ms(50.0), one.ms(50.0)])
+    Ok(vec![
+        some.per_second(),
+        many.per_second(),
+        some.ms(50.0),
+        one.ms(50.0),
+    ])
 }
 
 async fn echo(client: &mut Client) -> Result<()> {
-    client.run("hello").await.map(drop)
+    client.run("hello").await
 }
 
 async fn compile(folder: &TempDir) -> Result<PathBuf> {
     let library = folder.path().join("slow-sync.so");
     let mut compiler = Command::new("cc");
-    compiler.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&library);
+    compiler
+        .args(["-O1", "-shared", "-fPIC", "-o"])
+        .arg(&library);
     let compiled = compiler.arg(Path::new(SOURCE)).arg("-ldl").status().await?;
     ensure!(compiled.success(), "{SOURCE} does not compile");
     Ok(library)

@@ -5,7 +5,7 @@ use std::slice::from_mut;
 use anyhow::Result;
 
 use super::{CONNECTIONS, Scale};
-use crate::load::{Samples, closed, open};
+use crate::load::{closed, open};
 use crate::report::{Better, Limit, Section};
 use crate::server::{Client, Contender, Running};
 
@@ -23,14 +23,6 @@ const CONTENDERS: [Contender; 6] = [
     Contender::Fasta2a,
 ];
 
-/// What one contender can do.
-struct Figures {
-    one: Samples,
-    many: Samples,
-    /// Processor time of the server for each task, in microseconds.
-    cpu_micros: f64,
-}
-
 pub(crate) async fn blocking(scale: Scale) -> Result<Section> {
     let mut section = Section::new(
         "blocking-echo",
@@ -46,36 +38,34 @@ pub(crate) async fn blocking(scale: Scale) -> Result<Section> {
     .measure("p99 of one", "ms", Better::Lower)
     .measure("processor time", "µs/task", Better::Lower)
     .beside(Contender::Taskyard.name());
-    let mut measured = Vec::new();
     for contender in scale.contenders(&CONTENDERS) {
-        let figures = measure(scale, contender).await?;
-        section = section.row(contender.name(), figures.values());
-        measured.push(figures);
+        section = section.contender(contender, measure(scale, contender).await)?;
     }
-    if let [host, bare, ..] = &measured[..] {
-        let throughput = host.many.per_second() / bare.many.per_second();
-        let latency = host.one.ms(50.0) / bare.one.ms(50.0);
-        section = section
-            .target("blocking echo: throughput, of the bare loop's", throughput, Limit::AtLeast(0.6))
-            .target("blocking echo: latency of one connection, of the bare loop's", latency, Limit::AtMost(2.0));
-    }
-    Ok(section)
+    Ok(against_the_bare_loop(section))
 }
 
-impl Figures {
-    fn values(&self) -> Vec<f64> {
-        vec![
-            self.many.per_second(),
-            self.many.ms(50.0),
-            self.many.ms(99.0),
-            self.one.ms(50.0),
-            self.one.ms(99.0),
-            self.cpu_micros,
-        ]
-    }
+fn against_the_bare_loop(section: Section) -> Section {
+    let ratio = |measure: usize| {
+        let value = |row: usize| *section.rows.get(row)?.values.get(measure)?;
+        Some(value(0)? / value(1)?)
+    };
+    let (Some(throughput), Some(latency)) = (ratio(0), ratio(3)) else {
+        return section;
+    };
+    section
+        .target(
+            "blocking echo: throughput, of the bare loop's",
+            throughput,
+            Limit::AtLeast(0.6),
+        )
+        .target(
+            "blocking echo: p50 of one connection, of the bare loop's",
+            latency,
+            Limit::AtMost(2.0),
+        )
 }
 
-async fn measure(scale: Scale, contender: Contender) -> Result<Figures> {
+async fn measure(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
     let running = contender.start(ECHO).await?;
     let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
     warm_up(scale, &mut clients).await?;
@@ -85,11 +75,18 @@ async fn measure(scale: Scale, contender: Contender) -> Result<Figures> {
     let many = closed(&mut clients, scale.seconds(10), echo).await?;
     let used = running.process().cpu_seconds()? - before;
     let cpu_micros = used * 1e6 / many.count() as f64;
-    Ok(Figures { one, many, cpu_micros })
+    Ok(vec![
+        many.per_second(),
+        many.ms(50.0),
+        many.ms(99.0),
+        one.ms(50.0),
+        one.ms(99.0),
+        cpu_micros,
+    ])
 }
 
 async fn echo(client: &mut Client) -> Result<()> {
-    client.run(TEXT).await.map(drop)
+    client.run(TEXT).await
 }
 
 /// Interpreters compile, caches fill, pools grow.

@@ -40,17 +40,27 @@ pub(crate) async fn store(scale: Scale) -> Result<Section> {
         stored += missing + usize::try_from(many.count() + single.count())?;
         let disk = host.stored_bytes()? as f64 / stored as f64;
         let memory = host.process.resident_mib()?;
-        let values = vec![many.per_second(), single.ms(50.0), many.ms(99.0), memory, disk];
+        let values = vec![
+            many.per_second(),
+            single.ms(50.0),
+            many.ms(99.0),
+            memory,
+            disk,
+        ];
         section = section.row_at("Taskyard", stored as f64, values);
         speeds.push(many.per_second());
     }
     let least = speeds.iter().copied().fold(f64::INFINITY, f64::min);
     let first = speeds.first().copied().unwrap_or(f64::NAN);
-    Ok(section.target("growth: least throughput, of that of the empty store", least / first, Limit::AtLeast(0.8)))
+    Ok(section.target(
+        "growth: least throughput, of that of the empty store",
+        least / first,
+        Limit::AtLeast(0.8),
+    ))
 }
 
 async fn echo(client: &mut Client) -> Result<()> {
-    client.run("hello").await.map(drop)
+    client.run("hello").await
 }
 
 pub(crate) async fn log(scale: Scale) -> Result<Section> {

@@ -32,7 +32,7 @@ pub(crate) async fn languages(scale: Scale) -> Result<Section> {
         let host = Host::with(&[&guest(agent)]).await?;
         let mut clients = Client::connect_all(&host.place(agent), CONNECTIONS).await?;
         let seen = closed(&mut clients, scale.seconds(6), async |client| {
-            client.run(SCENE).await.map(drop)
+            client.run(SCENE).await
         });
         let seen = seen.await?;
         let memory = host.process.resident_mib()?;
@@ -83,7 +83,7 @@ async fn cold(agent: &str) -> Result<Vec<f64>> {
 
 async fn first_task(host: &Host, agent: &str) -> Result<()> {
     let mut client = Client::connect(&host.place(agent)).await?;
-    client.run(SCENE).await.map(drop)
+    client.run(SCENE).await
 }
 
 fn guest(agent: &str) -> String {

@@ -8,7 +8,14 @@ use crate::server::{Contender, Host};
 
 /// Besides these, only what the components themselves need differs.
 const PLUGINS: [&str; 8] = [
-    "echo", "csv-report", "approval", "countdown", "notebook", "pipeline", "reminder", "research",
+    "echo",
+    "csv-report",
+    "approval",
+    "countdown",
+    "notebook",
+    "pipeline",
+    "reminder",
+    "research",
 ];
 
 pub(crate) async fn memory(scale: Scale) -> Result<Section> {
@@ -22,7 +29,10 @@ pub(crate) async fn memory(scale: Scale) -> Result<Section> {
     .measure("of", "MiB at first", Better::Lower)
     .beside("a task that asks");
     let many = scale.count(100_000, 200);
-    for (name, text) in [("a task that asks", "ask"), ("a task that sleeps", "sleep 3600000")] {
+    for (name, text) in [
+        ("a task that asks", "ask"),
+        ("a task that sleeps", "sleep 3600000"),
+    ] {
         let host = Host::with(&["guests/durable"]).await?;
         // Buffers of the first tasks are no memory of waiting.
         submit(&host.place("durable"), "steps 0", many / 10).await?;

@@ -28,10 +28,30 @@ use crate::server::{Client, Contender, Host, Place};
 /// How many clients work at once, where it is not said otherwise.
 pub(crate) const CONNECTIONS: usize = 32;
 
+/// How much of a peer's error is told.
+const NOTE_CHARS: usize = 200;
+
 /// In the order of the report.
 pub(crate) const NAMES: [&str; 19] = [
-    "echo", "offered", "poll", "events", "tokens", "subscribers", "fanout", "steps", "questions", "push",
-    "neighbour", "reload", "languages", "cold", "restart", "disk", "store", "log", "memory",
+    "echo",
+    "offered",
+    "poll",
+    "events",
+    "tokens",
+    "subscribers",
+    "fanout",
+    "steps",
+    "questions",
+    "push",
+    "neighbour",
+    "reload",
+    "languages",
+    "cold",
+    "restart",
+    "disk",
+    "store",
+    "log",
+    "memory",
 ];
 
 pub(crate) async fn measure(name: &str, scale: Scale) -> Result<Section> {
@@ -86,6 +106,22 @@ impl Scale {
     fn contenders(self, all: &[Contender]) -> Vec<Contender> {
         let takes_part = |contender: &Contender| !self.smoke || contender.is_at_hand();
         all.iter().copied().filter(takes_part).collect()
+    }
+}
+
+impl Section {
+    /// The figures of a contender; a peer that breaks at the task has none, and a note says how.
+    fn contender(self, contender: Contender, figures: Result<Vec<f64>>) -> Result<Self> {
+        match figures {
+            Ok(values) => Ok(self.row(contender.name(), values)),
+            Err(error) if contender.is_at_hand() => Err(error),
+            Err(error) => {
+                let words: String = format!("{error:#}").chars().take(NOTE_CHARS).collect();
+                let note = format!("{} broke: {words}", contender.name());
+                let none = vec![None; self.measures.len()];
+                Ok(self.row(contender.name(), none).note(note))
+            }
+        }
     }
 }
 

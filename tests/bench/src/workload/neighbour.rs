@@ -53,13 +53,17 @@ pub(crate) async fn neighbour(scale: Scale) -> Result<Section> {
         section = section.row(name, values);
     }
     let times = blocking.ms(99.0).max(piling.ms(99.0)) / alone.ms(99.0);
-    Ok(section.target("noisy neighbour: B's p99, of its p99 alone", times, Limit::AtMost(2.0)))
+    Ok(section.target(
+        "noisy neighbour: B's p99, of its p99 alone",
+        times,
+        Limit::AtMost(2.0),
+    ))
 }
 
 type Flood = fn(&mut Client) -> Pin<Box<dyn Future<Output = Result<()>> + '_>>;
 
 fn wait(client: &mut Client) -> Pin<Box<dyn Future<Output = Result<()>> + '_>> {
-    Box::pin(async { client.run("hello").await.map(drop) })
+    Box::pin(async { client.run("hello").await })
 }
 
 fn pile(client: &mut Client) -> Pin<Box<dyn Future<Output = Result<()>> + '_>> {
@@ -87,7 +91,7 @@ async fn beside(scale: Scale, flood: Option<Flood>) -> Result<Samples> {
 }
 
 async fn echo(client: &mut Client) -> Result<()> {
-    client.run("hello").await.map(drop)
+    client.run("hello").await
 }
 
 fn place_of(host: &Host, tenant: &str) -> Place {

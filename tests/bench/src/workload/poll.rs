@@ -27,13 +27,16 @@ pub(crate) async fn poll(scale: Scale) -> Result<Section> {
     .measure("p99", "ms", Better::Lower)
     .beside(Contender::Taskyard.name());
     for contender in scale.contenders(&CONTENDERS) {
-        let running = contender.start("plugins/echo").await?;
-        let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
-        let seen = closed(&mut clients, scale.seconds(6), submit_and_poll).await?;
-        let values = vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)];
-        section = section.row(contender.name(), values);
+        section = section.contender(contender, measure(scale, contender).await)?;
     }
     Ok(section)
+}
+
+async fn measure(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
+    let running = contender.start("plugins/echo").await?;
+    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
+    let seen = closed(&mut clients, scale.seconds(6), submit_and_poll).await?;
+    Ok(vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)])
 }
 
 async fn submit_and_poll(client: &mut Client) -> Result<()> {

@@ -56,7 +56,7 @@ fn values(seen: &Samples) -> Vec<f64> {
 async fn load(scale: Scale, host: &Host) -> Result<Samples> {
     let mut clients = Client::connect_all(&host.place("swapped"), CONNECTIONS).await?;
     closed(&mut clients, scale.seconds(6), async |client| {
-        client.run(TEXT).await.map(drop)
+        client.run(TEXT).await
     })
     .await
 }

@@ -26,7 +26,10 @@ pub(crate) async fn restart(scale: Scale) -> Result<Section> {
         let began = now();
         host.restart().await?;
         let listens = began.elapsed();
-        Client::connect(&host.place("echo")).await?.run("hello").await?;
+        Client::connect(&host.place("echo"))
+            .await?
+            .run("hello")
+            .await?;
         let ms = [listens, began.elapsed()].map(|took| took.as_secs_f64() * 1_000.0);
         let memory = host.process.resident_mib()?;
         let at = (count.max(1)) as f64;

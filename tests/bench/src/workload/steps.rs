@@ -24,26 +24,29 @@ pub(crate) async fn steps(scale: Scale) -> Result<Section> {
     .measure("processor time", "µs/task", Better::Lower)
     .beside(Contender::Taskyard.name());
     for contender in scale.contenders(&[Contender::Taskyard, Contender::Restate]) {
-        let running = contender.start("guests/durable").await?;
-        let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
-        closed(&mut clients, scale.seconds(2), three).await?;
-        let mut one = Client::connect(&running.place).await?;
-        let single = closed(from_mut(&mut one), scale.seconds(4), three).await?;
-        let before = running.process().cpu_seconds()?;
-        let many = closed(&mut clients, scale.seconds(8), three).await?;
-        let used = running.process().cpu_seconds()? - before;
-        let values = vec![
-            many.per_second(),
-            many.ms(50.0),
-            many.ms(99.0),
-            single.ms(50.0),
-            used * 1e6 / many.count() as f64,
-        ];
-        section = section.row(contender.name(), values);
+        section = section.contender(contender, measure(scale, contender).await)?;
     }
     Ok(section)
 }
 
+async fn measure(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
+    let running = contender.start("guests/durable").await?;
+    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
+    closed(&mut clients, scale.seconds(2), three).await?;
+    let mut one = Client::connect(&running.place).await?;
+    let single = closed(from_mut(&mut one), scale.seconds(4), three).await?;
+    let before = running.process().cpu_seconds()?;
+    let many = closed(&mut clients, scale.seconds(8), three).await?;
+    let used = running.process().cpu_seconds()? - before;
+    Ok(vec![
+        many.per_second(),
+        many.ms(50.0),
+        many.ms(99.0),
+        single.ms(50.0),
+        used * 1e6 / many.count() as f64,
+    ])
+}
+
 async fn three(client: &mut Client) -> Result<()> {
-    client.run("steps 3").await.map(drop)
+    client.run("steps 3").await
 }

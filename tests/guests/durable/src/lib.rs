@@ -116,7 +116,14 @@ mod tests {
 
     #[test]
     fn does_what_it_is_told() {
-        for text in ["steps 3", "sleep 50", "entries 2", "auth", "hear 0", "tell 3"] {
+        for text in [
+            "steps 3",
+            "sleep 50",
+            "entries 2",
+            "auth",
+            "hear 0",
+            "tell 3",
+        ] {
             let host = Host::new().message(text).answer("yes");
             assert!(host.run_with_crashes::<Durable>().is_completed(), "{text}");
         }

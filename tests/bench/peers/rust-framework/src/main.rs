@@ -23,7 +23,9 @@ impl AgentExecutor for Executor {
     fn execute(&self, context: ExecutorContext) -> BoxStream<'static, Event> {
         let task = Ids::of(&context);
         let stored = context.stored_task.map(|task| task.status.state);
-        let message = context.message.unwrap_or_else(|| Message::new(Role::User, Vec::new()));
+        let message = context
+            .message
+            .unwrap_or_else(|| Message::new(Role::User, Vec::new()));
         let text = message.text().unwrap_or_default();
         if stored == Some(TaskState::InputRequired) {
             return stream::iter([task.status(TaskState::Completed, None)]).boxed();
@@ -65,15 +67,25 @@ impl Ids {
     }
 
     /// Works, then gives one artifact in `count` chunks of `size` bytes.
+    ///
+    /// The framework ends a stream with an error if its reader is 32 events behind, and gives an executor no
+    /// way to wait for readers. Without letting them run after each chunk, most streams of 100 chunks fail.
     fn chunks(self, count: usize, size: usize) -> BoxStream<'static, Event> {
         let artifact = new_artifact_id();
         let first = self.status(TaskState::Working, None);
         let last = self.status(TaskState::Completed, None);
-        let chunks = stream::iter(0..count).map(move |index| {
+        let chunks = stream::iter(0..count).then(move |index| {
             let (append, last) = (index > 0, index + 1 == count);
-            self.artifact(artifact.clone(), "x".repeat(size), Some(append), Some(last))
+            let chunk = self.artifact(artifact.clone(), "x".repeat(size), Some(append), Some(last));
+            async {
+                tokio::task::yield_now().await;
+                chunk
+            }
         });
-        stream::iter([first]).chain(chunks).chain(stream::iter([last])).boxed()
+        stream::iter([first])
+            .chain(chunks)
+            .chain(stream::iter([last]))
+            .boxed()
     }
 
     fn status(&self, state: TaskState, text: Option<&str>) -> Event {
@@ -85,7 +97,11 @@ impl Ids {
         Ok(StreamResponse::StatusUpdate(TaskStatusUpdateEvent {
             task_id: self.task.clone(),
             context_id: self.context.clone(),
-            status: TaskStatus { state, message, timestamp: None },
+            status: TaskStatus {
+                state,
+                message,
+                timestamp: None,
+            },
             metadata: None,
         }))
     }
@@ -120,11 +136,15 @@ async fn main() {
     let port = std::env::args().nth(1).expect("the port");
     let port: u16 = port.parse().expect("a number as the port");
     let handler = DefaultRequestHandler::new(Executor, InMemoryTaskStore::new());
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
+        .await
+        .expect("a free port");
     let listener = listener.tap_io(|stream| {
         // Without it, only answers are slower.
         let _ = stream.set_nodelay(true);
     });
     println!("ready");
-    axum::serve(listener, jsonrpc_router(Arc::new(handler))).await.expect("a server");
+    axum::serve(listener, jsonrpc_router(Arc::new(handler)))
+        .await
+        .expect("a server");
 }
