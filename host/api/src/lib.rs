@@ -21,6 +21,8 @@ mod gate;
 mod grpc;
 mod health;
 mod lenient;
+#[doc(hidden)]
+pub mod measured;
 mod metric;
 mod openapi;
 mod operation;

@@ -22,6 +22,8 @@ mod inspect;
 mod instance;
 mod limiter;
 mod manifest;
+#[doc(hidden)]
+pub mod measured;
 mod probe;
 mod replay;
 mod run;

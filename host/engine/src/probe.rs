@@ -123,15 +123,41 @@ fn too_long() -> String {
     format!("it did not reach the end of the log within {seconds} s")
 }
 
+/// A log that can be read.
+pub(crate) trait ReadLog: Send + Sync {
+    /// At most `most` entries behind `after`.
+    fn journal(&self, after: Seq, most: usize) -> Result<Page, Error>;
+
+    /// One entry.
+    fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error>;
+
+    /// The oldest entry from outside behind `seq`.
+    fn outside_after(&self, seq: Seq) -> Result<Option<(Seq, Entry)>, Error>;
+}
+
+impl ReadLog for Trial {
+    fn journal(&self, after: Seq, most: usize) -> Result<Page, Error> {
+        self.journal(after, most)
+    }
+
+    fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
+        self.entry(seq)
+    }
+
+    fn outside_after(&self, seq: Seq) -> Result<Option<(Seq, Entry)>, Error> {
+        self.outside_after(seq)
+    }
+}
+
 /// The log of a task as it is, and no more: whatever would change something is refused.
-struct Past(Trial);
+pub(crate) struct Past<L>(pub(crate) L);
 
 fn refused<T: Send + 'static>() -> BoxFuture<'static, Result<T, Error>> {
     // The gate stops a worker before it gets here.
     ready(Err(Error::Internal("a probe changes nothing".to_owned()))).boxed()
 }
 
-impl TaskLog for Past {
+impl<L: ReadLog> TaskLog for Past<L> {
     fn journal(&self, after: Seq, most: usize) -> BoxFuture<'_, Result<Page, Error>> {
         ready(self.0.journal(after, most)).boxed()
     }
@@ -208,7 +234,7 @@ impl TaskLog for Past {
 }
 
 /// No network.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Network for Nowhere {
     fn fetch(&self, _: Request) -> BoxFuture<'static, Result<HttpResponse, HttpError>> {

@@ -15,6 +15,8 @@ mod error;
 pub mod fuzzing;
 mod key;
 mod list;
+#[doc(hidden)]
+pub mod measured;
 mod open;
 mod operator;
 mod read;

@@ -3,6 +3,7 @@
 mod answer;
 mod envelope;
 pub(crate) mod fuzzing;
+pub(crate) mod measured;
 
 use std::sync::Arc;
 

@@ -28,13 +28,13 @@ pub(crate) trait Envelope: fmt::Debug + Send + 'static {
 /// Writes events one behind the other into a buffer. They are serialised straight into it: a stream of
 /// small chunks is bound by this.
 #[derive(Debug)]
-pub(super) struct Frames<E> {
+pub(crate) struct Frames<E> {
     envelope: E,
     buffer: BytesMut,
 }
 
 impl<E: Envelope> Frames<E> {
-    pub(super) fn new(envelope: E) -> Self {
+    pub(crate) fn new(envelope: E) -> Self {
         Self {
             envelope,
             buffer: BytesMut::new(),

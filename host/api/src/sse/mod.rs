@@ -18,9 +18,7 @@ use crate::Door;
 use crate::follow::{Chunk, Follow, Following};
 use crate::metric::OpenStream;
 
-pub(crate) use frame::Envelope;
-
-use frame::Frames;
+pub(crate) use frame::{Envelope, Frames};
 
 // Comments: clients ignore them, people and proxies do not.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";

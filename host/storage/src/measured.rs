@@ -1,0 +1,52 @@
+//! Where `tests/instructions/` reaches what each commit and each read does, without the disk.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rocksdb::{DB, WriteBatch};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use taskyard_task::Commit;
+
+use crate::apply::Applier;
+use crate::{Storage, record};
+
+/// A record as it is on the disk; `None` if it has no such form.
+pub fn encode<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+    record::encode(value).ok()
+}
+
+/// A record as it is in memory; `None` if these bytes are none.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    record::decode(bytes).ok()
+}
+
+/// Makes batches as the committer does, and writes none of them.
+pub struct Batches {
+    db: Arc<DB>,
+    applier: Applier,
+}
+
+impl Batches {
+    /// Batches for these tables.
+    #[must_use]
+    pub fn of(storage: &Storage) -> Self {
+        Self {
+            db: Arc::clone(&storage.db),
+            applier: Applier::default(),
+        }
+    }
+
+    /// How many bytes all that a group of commits changes makes; `None` if it cannot be applied.
+    pub fn make(&mut self, group: &[Commit]) -> Option<usize> {
+        let mut batch = WriteBatch::default();
+        self.applier.apply(&self.db, &mut batch, group).ok()?;
+        Some(batch.size_in_bytes())
+    }
+}
+
+impl fmt::Debug for Batches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches").finish_non_exhaustive()
+    }
+}
