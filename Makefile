@@ -6,7 +6,7 @@ RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python bench fuzz clean
+.PHONY: run test check build guests setup python bench instructions fuzz clean
 
 ## run: build everything and start the host with the example workers
 run: build
@@ -16,11 +16,12 @@ run: build
 test: build guests python
 	cargo test --release --workspace --locked
 
-## check: what CI runs: formatting, lints, tests, documentation
+## check: what CI runs: formatting, lints, tests, counted instructions, documentation
 check: setup
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	$(MAKE) test
+	$(MAKE) instructions
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
 
 ## build: the binary at target/release/taskyard, the plugins at target/plugins/
@@ -36,6 +37,10 @@ guests: setup
 ## bench: what it costs, with synced writes
 bench: build guests
 	cargo run --release --locked -p taskyard-bench
+
+## instructions: what the host does most often, counted in instructions and held against limits
+instructions: setup
+	@./scripts/instructions.sh
 
 ## fuzz: bytes that nobody would send, SECONDS for each target
 SECONDS ?= 60

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build needs and does not find: a C++ compiler, libclang (for RocksDB's bindings),
-# Python (for the stock client in the tests), Node.js (for the worker in JavaScript), and the target that
-# workers are compiled for.
+# Python (for the stock client in the tests), Node.js (for the worker in JavaScript), Valgrind (which counts
+# instructions), and the target that workers are compiled for.
 set -euo pipefail
 
 missing=()
@@ -11,6 +11,7 @@ command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v valgrind >/dev/null || missing+=(valgrind)
 # The names that RocksDB's build looks for; `libclang-cpp` is another library.
 compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null \
   || compgen -G '/usr/lib/llvm-*/lib/libclang-[0-9]*.so*' >/dev/null \
