@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Env, Options,
+    WriteOptions,
 };
 
 use crate::commit_log::{CommitLog, LocalLog, Numbered};
@@ -130,10 +131,18 @@ fn open_database(folder: &Path) -> Result<DB, OpenError> {
     options.set_max_total_wal_size(MAX_WAL_BYTES);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
+    options.set_env(&patient_compactions().map_err(|error| open_error(folder, &error))?);
     let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
     let tables = Table::ALL
         .map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(table, &cache)));
     DB::open_cf_descriptors(&options, folder, tables).map_err(|error| open_error(folder, &error))
+}
+
+/// Compactions take the processor time that nobody else wants: they are never what a client waits for.
+fn patient_compactions() -> Result<Env, rocksdb::Error> {
+    let mut env = Env::new()?;
+    env.lower_thread_pool_cpu_priority();
+    Ok(env)
 }
 
 fn table_options(table: Table, cache: &Cache) -> Options {
