@@ -272,6 +272,7 @@ impl Broker {
             return Err(Error::AgentNotFound);
         }
         let _draining = self.shared.agents.drain(name);
+        self.write_all_held().await?;
         loop {
             let tasks = self.unfinished_tasks(name)?;
             match drain {
@@ -292,6 +293,7 @@ impl Broker {
 
     async fn remove(self, name: AgentName) -> Result<(), Error> {
         let _turn = self.shared.agents.turn.lock().await;
+        self.write_all_held().await?;
         let mut changes = vec![Change::DeleteAgent { name: name.clone() }];
         changes.extend(self.orphans(&name)?);
         self.commit_system(0, changes).await?;

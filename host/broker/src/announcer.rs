@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use taskyard_storage::WorkItem;
-use taskyard_task::{Input, TaskId, Timestamp};
+use taskyard_task::{Header, Input, TaskId, Timestamp};
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
@@ -92,22 +92,20 @@ impl Broker {
 
     /// Shows `task` to clients now, unless it has ended.
     pub(crate) async fn announce(&self, task: TaskId) -> Result<(), Error> {
-        match self.shared.storage.header(task)? {
-            Some(header) if !header.announced && !header.is_ended() => {
-                let unless_ended = |header: &taskyard_task::Header| {
-                    if header.is_ended() {
-                        Err(Error::TaskNotFound)
-                    } else {
-                        Ok(())
-                    }
-                };
-                match self.change(task, Input::Announce, unless_ended).await {
-                    // It ended meanwhile, and is visible or was answered directly.
-                    Ok(_) | Err(Error::TaskNotFound) => Ok(()),
-                    Err(error) => Err(error),
-                }
-            }
-            Some(_) | None => Ok(()),
+        let quiet = |header: &Header| !header.announced && !header.is_ended();
+        let slot = self.shared.slots.get(task);
+        // As decided: what is not on the disk yet must not be forgotten here.
+        if !slot.turn().header(&self.shared.storage)?.is_some_and(quiet) {
+            return Ok(());
+        }
+        let unless_ended = |header: &Header| match header.is_ended() {
+            true => Err(Error::TaskNotFound),
+            false => Ok(()),
+        };
+        match self.change(task, Input::Announce, unless_ended).await {
+            // It ended meanwhile, and is visible or was answered directly.
+            Ok(_) | Err(Error::TaskNotFound) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taskyard_clock::{Clock, IdSource};
-use taskyard_storage::{Durable, Numbered, OpenError, Reservation, Storage, WorkItem};
+use taskyard_storage::{Numbered, OpenError, Reservation, Storage, WorkItem};
 use taskyard_task::decide::Rules;
 use taskyard_task::{Change, Decision, Event, Header, Input, Phase, RemoteStage, TaskId, decide};
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ use crate::remotes::Remotes;
 use crate::retention::Round;
 use crate::scheduler::Scheduler;
 use crate::send::IdempotencyLocks;
-use crate::slots::{Slot, Slots};
+use crate::slots::{Committed, Slot, Slots};
 use crate::state::StateOnTheWay;
 
 /// What a commit costs in the committer's queue when its size is not known yet.
@@ -235,7 +235,7 @@ impl Broker {
         place: Reservation<'_>,
         input: Input,
         check: impl FnOnce(&Header) -> Result<(), Error>,
-    ) -> Result<(Changed, Option<Durable>), Error> {
+    ) -> Result<(Changed, Option<Committed>), Error> {
         self.change_now_with(slot, place, input, check, |_| Arc::clone(slot) as _)
     }
 
@@ -248,13 +248,14 @@ impl Broker {
         input: Input,
         check: impl FnOnce(&Header) -> Result<(), Error>,
         also: impl FnOnce(&mut Decision) -> Arc<dyn Any + Send + Sync>,
-    ) -> Result<(Changed, Option<Durable>), Error> {
+    ) -> Result<(Changed, Option<Committed>), Error> {
         let mut turn = slot.turn();
         let header = turn
             .header(&self.shared.storage)?
             .ok_or(Error::TaskNotFound)?;
         check(header)?;
         let now = self.shared.sources.clock.now();
+        let may_wait = may_wait(&input);
         let mut decision = decide(&self.rules(), now, header, input)?;
         let changed = Changed::of(&decision);
         if decision.is_nothing() {
@@ -266,9 +267,13 @@ impl Broker {
         }
         self.follow(&decision);
         let keep = also(&mut decision);
-        // IMPORTANT: within the turn, so that commits of a task queue in the order of its decisions.
-        let durable = place.submit(decision.into_commit(), keep);
-        Ok((changed, Some(durable)))
+        let may_wait = may_wait && decision.only_appends();
+        let commit = match may_wait {
+            true => turn.with_held_unless_waiting(decision.into_commit()),
+            false => Some(turn.with_held(decision.into_commit())),
+        };
+        let committed = commit.map(|commit| turn.submit(place, commit, keep));
+        Ok((changed, committed))
     }
 
     /// What a decision means for the queues in memory.
@@ -352,6 +357,12 @@ pub(crate) fn work_item(header: &Header) -> WorkItem {
         queued_at: header.queued_at,
         priority: header.priority,
     }
+}
+
+/// Whether nobody but the run itself has to do with an input: if the beginning of the task is held back, this
+/// may be as well.
+fn may_wait(input: &Input) -> bool {
+    matches!(input, Input::Start | Input::Record { .. })
 }
 
 /// Roughly how many bytes a commit of `input` will write.

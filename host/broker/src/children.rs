@@ -152,15 +152,15 @@ impl Run {
         let seq = decision.header.last;
         turn.decide(decision.header.clone());
         broker.follow(&decision);
-        // IMPORTANT: within the turn, so that commits of a task queue in the order of its decisions.
-        let durable = match beginning {
+        match beginning {
             Beginning::Here(new) => {
                 let slot = broker.shared.slots.get(new.id);
-                // Also within the child's turn, so that nothing of a run of it comes first.
+                // IMPORTANT: also within the child's turn, so that nothing of a run of it comes first.
                 let mut child_turn = slot.turn();
                 let child = broker.decide_new(now, *new, &slot, &mut child_turn);
                 let keep = Arc::new((Arc::clone(&self.slot), Arc::clone(&slot)));
-                place.submit(decision.into_commit_with(child), keep)
+                let commit = turn.with_held(decision.into_commit_with(child));
+                drop(turn.submit(place, commit, keep));
             }
             Beginning::Elsewhere(child) => {
                 let child = Box::new(RemoteChild {
@@ -168,11 +168,10 @@ impl Run {
                     ..*child
                 });
                 decision.add(Change::PutRemote { child });
-                place.submit(decision.into_commit(), Arc::clone(&self.slot) as _)
+                let commit = turn.with_held(decision.into_commit());
+                drop(turn.submit(place, commit, Arc::clone(&self.slot) as _));
             }
-        };
-        drop(turn);
-        self.remember(Some(durable));
+        }
         Ok((seq, now))
     }
 

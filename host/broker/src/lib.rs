@@ -20,6 +20,7 @@ mod operator;
 mod outbox;
 mod probe;
 mod push;
+mod quick;
 mod remotes;
 mod retention;
 mod run;

@@ -7,6 +7,7 @@ use taskyard_task::{AgentName, Header, Input, TaskId, TaskState, TaskView, Tenan
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::run::leaves_snapshot;
 
 /// Entries that are read at once while a log is folded.
 const FOLD_PAGE: usize = 1_024;
@@ -174,7 +175,7 @@ impl Broker {
     /// What the durable log of a task amounts to, up to where `header` says. [`Error::TaskNotFound`] if it
     /// was forgotten meanwhile.
     pub(crate) fn snapshot_of(&self, header: Header) -> Result<TaskSnapshot, Error> {
-        let stored = match header.is_ended() {
+        let stored = match leaves_snapshot(&header) {
             true => self.shared.storage.snapshot(header.id)?,
             false => None,
         };

@@ -7,11 +7,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use taskyard_storage::{Durable, EndedTask, Lane};
+use taskyard_storage::{EndedTask, Lane};
 use taskyard_task::{Header, Input, Letter, News, Refusal, TaskId, Tenant, Timestamp};
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::slots::Committed;
 use crate::stats::Forgotten;
 
 /// Tasks that are forgotten in one go, and so in few batches of the committer: what others want to write
@@ -191,7 +192,7 @@ impl Broker {
     }
 
     /// Nothing if the task is still in use.
-    async fn forget_task(&self, task: TaskId) -> Result<Option<Durable>, Error> {
+    async fn forget_task(&self, task: TaskId) -> Result<Option<Committed>, Error> {
         // It has ended, so there will be no more.
         let input = Input::Forget {
             keys: self.shared.storage.keys_of(task)?,

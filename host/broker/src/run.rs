@@ -1,11 +1,9 @@
 //! A run: one turn of a worker on a task, from lease to settle.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::Shared;
-use taskyard_storage::{Durable, WorkItem};
+use taskyard_storage::WorkItem;
 use taskyard_task::decide::{Outcome, RetryPolicy};
 use taskyard_task::{
     Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq,
@@ -30,8 +28,6 @@ pub struct Run {
     pub(crate) header: Header,
     item: WorkItem,
     over: bool,
-    /// Resolves once the last entry of the run is durable.
-    pub(crate) last_commit: Mutex<Option<Shared<Durable>>>,
 }
 
 impl std::fmt::Debug for Run {
@@ -94,7 +90,6 @@ impl Broker {
                 header: changed.header,
                 item: item.clone(),
                 over: false,
-                last_commit: Mutex::default(),
             })),
             // It ended while it was in line, and may be forgotten by now.
             Ok(_) | Err(Error::Refused(Refusal::NotQueued) | Error::TaskNotFound) => Ok(None),
@@ -181,10 +176,9 @@ impl Run {
         let place = self.broker.shared.storage.reserve(event.size()).await?;
         let attempt = self.header.attempt;
         let input = Input::Record { attempt, event };
-        let (changed, durable) = self
+        let (changed, _) = self
             .broker
             .change_now(&self.slot, place, input, |_| Ok(()))?;
-        self.remember(durable);
         Ok((changed.last, changed.at))
     }
 
@@ -193,27 +187,10 @@ impl Run {
     /// # Errors
     /// [`Error::Unavailable`] if it never will be.
     pub fn durable(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
-        let last = self
-            .last_commit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let (broker, slot) = (self.broker.clone(), Arc::clone(&self.slot));
         async move {
-            match last {
-                Some(last) => Ok(last.await?),
-                None => Ok(()),
-            }
-        }
-    }
-
-    /// Commits queue in order, so the last one stands for all.
-    pub(crate) fn remember(&self, durable: Option<Durable>) {
-        if let Some(durable) = durable {
-            let mut last = self
-                .last_commit
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *last = Some(durable.shared());
+            broker.write_held(&slot).await?;
+            broker.committed(&slot).await
         }
     }
 
@@ -236,9 +213,8 @@ impl Run {
             seen,
             asking,
         };
-        let suspended = self.broker.change_now(&self.slot, place, input, |_| Ok(()));
-        let (_, durable) = suspended?;
-        self.remember(durable);
+        self.broker
+            .change_now(&self.slot, place, input, |_| Ok(()))?;
         Ok(())
     }
 
@@ -258,10 +234,9 @@ impl Run {
             ticket,
             asking,
         };
-        let (changed, durable) = self
+        let (changed, _) = self
             .broker
             .change_now(&self.slot, place, input, |_| Ok(()))?;
-        self.remember(durable);
         Ok((changed.first, changed.at))
     }
 
@@ -345,7 +320,17 @@ impl Run {
     /// # Errors
     /// [`Refusal::StaleRun`] if the task ended or was given to another run; [`Error::Unavailable`] if
     /// nothing can be stored: the task is run again after a restart.
-    pub async fn settle(mut self, outcome: Outcome) -> Result<(), Error> {
+    pub async fn settle(self, outcome: Outcome) -> Result<(), Error> {
+        let durable = self.durable();
+        self.end(outcome).await?;
+        durable.await
+    }
+
+    /// Ends the run without waiting for the disk, which is nobody's but its clients' business.
+    ///
+    /// # Errors
+    /// As those of [`Run::settle`].
+    pub async fn end(mut self, outcome: Outcome) -> Result<(), Error> {
         let input = Input::Settle {
             attempt: self.header.attempt,
             outcome,
@@ -360,17 +345,17 @@ impl Run {
         let settled = self.broker.change_now(&self.slot, place, input, |_| Ok(()));
         // Decided either way: the task needs this run no more.
         self.release();
-        let (changed, durable) = settled?;
-        if let Some(durable) = durable {
-            durable.await?;
+        let (changed, committed) = settled?;
+        match committed {
+            Some(committed) if leaves_snapshot(&changed.header) => {
+                committed.await?;
+                self.leave_snapshot(&changed.header).await
+            }
+            _ => Ok(()),
         }
-        self.leave_snapshot(&changed.header).await
     }
 
     async fn leave_snapshot(&self, header: &Header) -> Result<(), Error> {
-        if !header.is_ended() || header.last.0 <= SNAPSHOT_BEYOND {
-            return Ok(());
-        }
         let task = header.id;
         let view = Box::new(self.broker.fold(header)?);
         let place = self.broker.shared.storage.reserve(view.size()).await?;
@@ -403,6 +388,11 @@ impl Run {
             self.broker.run_over(&self.item);
         }
     }
+}
+
+/// Whether an ended task is long enough that reading it again should be spared.
+pub(crate) fn leaves_snapshot(header: &Header) -> bool {
+    header.is_ended() && header.last.0 > SNAPSHOT_BEYOND
 }
 
 impl Drop for Run {

@@ -62,7 +62,7 @@ pub struct Wishes {
 
 impl SendRequest {
     /// Whether a new task is shown at once. One that waits for a moment has nothing to hide until then.
-    fn announces(&self) -> bool {
+    pub(crate) fn announces(&self) -> bool {
         self.announce || self.wishes.not_before.is_some()
     }
 }
@@ -91,10 +91,7 @@ impl Broker {
     /// # Errors
     /// [`Error`]; nothing was stored then.
     pub async fn send(&self, caller: &Caller, request: SendRequest) -> Result<Sent, Error> {
-        if self.shared.closing.is_cancelled() {
-            return Err(Error::ShuttingDown);
-        }
-        check_context_id(request.context_id.as_deref())?;
+        self.check_open(&request)?;
         let Some(idempotency) = &request.idempotency else {
             self.check_request(caller, &request).await?;
             return self.send_once(caller, request, None).await;
@@ -102,6 +99,13 @@ impl Broker {
         let key = scoped_key(caller, &request, &idempotency.key);
         let remember = (key, idempotency.body);
         self.send_under_key(caller, request, remember).await
+    }
+
+    pub(crate) fn check_open(&self, request: &SendRequest) -> Result<(), Error> {
+        match self.shared.closing.is_cancelled() {
+            true => Err(Error::ShuttingDown),
+            false => check_context_id(request.context_id.as_deref()),
+        }
     }
 
     async fn send_under_key(
@@ -153,7 +157,11 @@ impl Broker {
 
     /// Whether the message may be sent as it is. Does not keep a request that is repeated under its key
     /// from finding its task: what it wished may have come by then.
-    async fn check_request(&self, caller: &Caller, request: &SendRequest) -> Result<(), Error> {
+    pub(crate) async fn check_request(
+        &self,
+        caller: &Caller,
+        request: &SendRequest,
+    ) -> Result<(), Error> {
         self.check_references(caller, &request.message)?;
         if let Some(push) = &request.push {
             self.check_webhook(push).await?;
@@ -211,17 +219,11 @@ impl Broker {
         request: SendRequest,
         remember: Option<(Digest, Digest)>,
     ) -> Result<Sent, Error> {
-        let agent = self.shared.agents.open_for_new_tasks(&request.agent)?;
-        self.check_room(&caller.tenant)?;
-        let partition = remember.map(|(key, _)| partition_of(key));
-        let id = self.shared.sources.ids.task_id(partition);
         let announced = request.announces();
-        let size = request.message.size() + agent.config.len();
-        let new = self.prepare(caller, &agent, id, request, remember);
+        let (new, size) = self.new_task_of(caller, request, remember)?;
+        let id = new.id;
         let place = self.shared.storage.reserve(size).await?;
         self.begin(place, new).await?;
-        metrics::counter!("taskyard_tasks_submitted_total", "agent" => agent.name.to_string())
-            .increment(1);
         if !announced {
             self.announce_later(id);
         }
@@ -229,6 +231,23 @@ impl Broker {
             task: id,
             seq: Seq::ZERO.next(),
         })
+    }
+
+    /// The task that a message makes, if there is room for it, and roughly how large it is.
+    pub(crate) fn new_task_of(
+        &self,
+        caller: &Caller,
+        request: SendRequest,
+        remember: Option<(Digest, Digest)>,
+    ) -> Result<(NewTask, usize), Error> {
+        let agent = self.shared.agents.open_for_new_tasks(&request.agent)?;
+        self.check_room(&caller.tenant)?;
+        let partition = remember.map(|(key, _)| partition_of(key));
+        let id = self.shared.sources.ids.task_id(partition);
+        let size = request.message.size() + agent.config.len();
+        metrics::counter!("taskyard_tasks_submitted_total", "agent" => agent.name.to_string())
+            .increment(1);
+        Ok((self.prepare(caller, &agent, id, request, remember), size))
     }
 
     fn prepare(

@@ -3,12 +3,17 @@
 //! A slot exists while somebody works with its task, follows it, or has a commit of it on the way to
 //! the disk. It holds the header as decided last, which can be ahead of the disk.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use taskyard_storage::{ReadError, Storage};
-use taskyard_task::{Entry, Header, TaskId};
+use futures::FutureExt;
+use futures::future::Shared;
+use taskyard_storage::{Durable, ReadError, Reservation, Storage};
+use taskyard_task::{Change, Commit, Entry, Header, TaskId, TaskView};
 use tokio::sync::watch;
+
+use crate::operations::TaskSnapshot;
 
 /// Independent locks, so that tasks rarely wait for each other's look-up.
 const SHARDS: usize = 64;
@@ -16,6 +21,9 @@ const SHARDS: usize = 64;
 /// The largest first entry that is kept in memory for a run; reading larger ones costs little by
 /// comparison.
 const MAX_KEPT_BYTES: usize = 64 << 10;
+
+/// What is held back at most before it goes to the disk with what comes next.
+pub(crate) const MAX_HELD_BYTES: usize = 64 << 10;
 
 pub(crate) struct Slots {
     shards: Vec<Mutex<Shard>>,
@@ -31,7 +39,7 @@ struct Shard {
 /// A task that somebody works with.
 pub(crate) struct Slot {
     pub(crate) task: TaskId,
-    decided: Mutex<Decided>,
+    state: Mutex<State>,
     /// How a task that was just submitted begins, so that its first run need not wait until that can
     /// be read from the disk. Whatever leaves the sandbox still waits for it.
     beginning: Mutex<Option<Entry>>,
@@ -39,6 +47,24 @@ pub(crate) struct Slot {
     applied: watch::Sender<u64>,
     /// Changes with each decision, durable or not.
     decisions: watch::Sender<u64>,
+}
+
+/// Resolves once a commit is durable, for as many as want to know.
+pub(crate) type Committed = Shared<Durable>;
+
+struct State {
+    decided: Decided,
+    /// What was decided and not handed over yet, see [`Turn::hold`].
+    held: Option<Held>,
+    /// Resolves once the last commit that was handed over is durable.
+    last_commit: Option<Committed>,
+    /// What a task came to that was handed over whole, for the one who waits for that.
+    whole: Option<Box<TaskSnapshot>>,
+}
+
+struct Held {
+    commit: Commit,
+    bytes: usize,
 }
 
 /// A task as decided last, which can be ahead of the disk.
@@ -69,13 +95,30 @@ impl Slots {
         shard.sweep();
         let slot = Arc::new(Slot {
             task,
-            decided: Mutex::new(Decided::Stored),
+            state: Mutex::new(State {
+                decided: Decided::Stored,
+                held: None,
+                last_commit: None,
+                whole: None,
+            }),
             beginning: Mutex::new(None),
             applied: watch::Sender::new(0),
             decisions: watch::Sender::new(0),
         });
         shard.slots.insert(task, Arc::downgrade(&slot));
         slot
+    }
+
+    /// Everybody's.
+    pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|shard| {
+                let shard = lock(shard);
+                let slots: Vec<_> = shard.slots.values().filter_map(Weak::upgrade).collect();
+                slots
+            })
+            .collect()
     }
 
     /// Wakes whoever follows `task`: a commit of it is durable.
@@ -112,7 +155,7 @@ impl Slot {
     pub(crate) fn turn(&self) -> Turn<'_> {
         Turn {
             slot: self,
-            decided: lock(&self.decided),
+            state: lock(&self.state),
         }
     }
 
@@ -142,18 +185,18 @@ impl Slot {
 /// The right to decide about a task.
 pub(crate) struct Turn<'a> {
     slot: &'a Slot,
-    decided: MutexGuard<'a, Decided>,
+    state: MutexGuard<'a, State>,
 }
 
 impl Turn<'_> {
     /// The header as decided last.
     pub(crate) fn header(&mut self, storage: &Storage) -> Result<Option<&Header>, ReadError> {
-        if let Decided::Stored = *self.decided
+        if let Decided::Stored = self.state.decided
             && let Some(header) = storage.header(self.slot.task)?
         {
-            *self.decided = Decided::As(Box::new(header));
+            self.state.decided = Decided::As(Box::new(header));
         }
-        match &*self.decided {
+        match &self.state.decided {
             Decided::As(header) => Ok(Some(header)),
             Decided::Stored | Decided::Gone => Ok(None),
         }
@@ -161,7 +204,7 @@ impl Turn<'_> {
 
     /// Whether the task was forgotten.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(*self.decided, Decided::Gone)
+        matches!(self.state.decided, Decided::Gone)
     }
 
     /// From here on, this is the header.
@@ -174,9 +217,103 @@ impl Turn<'_> {
         self.become_as(Decided::Gone);
     }
 
+    /// Holds the beginning of a task back, until something must be on the disk: what follows within a
+    /// moment shares one write with it. Whoever holds hands over what is [`Turn::held`] after that moment.
+    pub(crate) fn hold(&mut self, commit: Commit) {
+        let bytes = commit.size();
+        self.state.held = Some(Held { commit, bytes });
+    }
+
+    /// Whether the task has ended, as decided last.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &self.state.decided {
+            Decided::As(header) => header.is_ended(),
+            Decided::Stored => false,
+            Decided::Gone => true,
+        }
+    }
+
+    /// Whether anything is held back.
+    pub(crate) fn holds(&self) -> bool {
+        self.state.held.is_some()
+    }
+
+    /// What is held back, no longer.
+    pub(crate) fn held(&mut self) -> Option<Commit> {
+        Some(self.state.held.take()?.commit)
+    }
+
+    /// What goes to the disk with a decision: what was held back, and then that.
+    pub(crate) fn with_held(&mut self, next: Commit) -> Commit {
+        let Some(mut commit) = self.held() else {
+            return next;
+        };
+        commit.changes.extend(next.changes);
+        if let Decided::As(header) = &self.state.decided
+            && (header.is_ended() || header.state.is_interrupted())
+        {
+            self.state.whole = Some(Box::new(whole(header, &commit)));
+        }
+        commit
+    }
+
+    /// What the task came to by the first commit of it, if that was its end or a question: known without
+    /// reading it again, and good once that commit is durable.
+    pub(crate) fn take_whole(&mut self) -> Option<TaskSnapshot> {
+        Some(*self.state.whole.take()?)
+    }
+
+    /// The same for a decision that may be held back as well; nothing goes to the disk then.
+    pub(crate) fn with_held_unless_waiting(&mut self, next: Commit) -> Option<Commit> {
+        let Some(held) = &mut self.state.held else {
+            return Some(next);
+        };
+        held.bytes += next.size();
+        held.commit.changes.extend(next.changes);
+        match held.bytes > MAX_HELD_BYTES {
+            true => self.held(),
+            false => None,
+        }
+    }
+
+    /// Hands a commit over. Must be called within the turn that decided it, so that commits of a task queue in
+    /// the order of its decisions.
+    pub(crate) fn submit(
+        &mut self,
+        place: Reservation<'_>,
+        commit: Commit,
+        keep: Arc<dyn Any + Send + Sync>,
+    ) -> Committed {
+        let committed = place.submit(commit, keep).shared();
+        self.state.last_commit = Some(committed.clone());
+        committed
+    }
+
+    /// The last commit that was handed over since the slot is there. Commits queue in order, so it stands for
+    /// all before it.
+    pub(crate) fn last_commit(&self) -> Option<Committed> {
+        self.state.last_commit.clone()
+    }
+
     fn become_as(&mut self, decided: Decided) {
-        *self.decided = decided;
+        self.state.decided = decided;
         self.slot.decisions.send_modify(|count| *count += 1);
+    }
+}
+
+/// What the first commit of a task amounts to.
+fn whole(header: &Header, commit: &Commit) -> TaskSnapshot {
+    let mut view = TaskView::default();
+    for change in &commit.changes {
+        if let Change::Append { task, seq, entry } = change
+            && *task == header.id
+        {
+            view.apply_counting(&header.rewound, *seq, entry.clone());
+        }
+    }
+    TaskSnapshot {
+        header: header.clone(),
+        view,
     }
 }
 

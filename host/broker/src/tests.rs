@@ -5,6 +5,7 @@ mod children;
 mod contexts;
 mod operator;
 mod outbox;
+mod quick;
 mod retention;
 mod state;
 mod wishes;

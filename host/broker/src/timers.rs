@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use taskyard_storage::Durable;
 use taskyard_task::{Input, Partition, TaskId, Timestamp};
 
 use crate::broker::{Broker, input_size};
 use crate::error::Error;
+use crate::slots::Committed;
 
 /// How often the rows are looked at: how late a retry can be.
 const TICK: Duration = Duration::from_millis(100);
@@ -77,7 +77,7 @@ impl Broker {
     }
 
     /// Nothing if nothing is to be done any more.
-    async fn due(&self, task: TaskId) -> Result<Option<Durable>, Error> {
+    async fn due(&self, task: TaskId) -> Result<Option<Committed>, Error> {
         let input = Input::Due;
         let place = self.shared.storage.reserve(input_size(&input)).await?;
         let slot = self.shared.slots.get(task);

@@ -24,7 +24,7 @@ pub struct Watch {
     applied: watch::Receiver<u64>,
     after: Seq,
     /// Keeps the slot, and with it the wake-ups, alive.
-    _slot: Arc<Slot>,
+    slot: Arc<Slot>,
 }
 
 impl std::fmt::Debug for Watch {
@@ -66,13 +66,7 @@ impl Broker {
     /// # Errors
     /// [`Error::Unavailable`] if the host fails meanwhile.
     pub async fn turn_end(&self, sent: &Sent) -> Result<TaskSnapshot, Error> {
-        let mut watch = self.watch_task(sent.task)?;
-        let header = watch
-            .until(|header| {
-                header.last >= sent.seq && (header.is_ended() || header.state.is_interrupted())
-            })
-            .await?;
-        self.snapshot_of(header)
+        self.watch_task(sent.task)?.turn_end(sent.seq).await
     }
 
     /// Waits until `task` has ended.
@@ -109,12 +103,37 @@ impl Broker {
             header,
             applied,
             after: Seq::ZERO,
-            _slot: slot,
+            slot,
         })
     }
 }
 
 impl Watch {
+    /// Follows a task that was decided about and is not on the disk yet.
+    pub(crate) fn of_new(broker: &Broker, header: Header, slot: &Arc<Slot>) -> Self {
+        Self {
+            broker: broker.clone(),
+            header,
+            applied: slot.follow(),
+            after: Seq::ZERO,
+            slot: Arc::clone(slot),
+        }
+    }
+
+    /// What the task came to, if its first commit, which is durable now, was all of it.
+    pub(crate) fn take_whole(&self) -> Option<TaskSnapshot> {
+        self.slot.turn().take_whole()
+    }
+
+    /// Waits until the turn that entry `seq` began is over.
+    pub(crate) async fn turn_end(&mut self, seq: Seq) -> Result<TaskSnapshot, Error> {
+        let over = |header: &Header| header.is_ended() || header.state.is_interrupted();
+        let header = self
+            .until(|header| header.last >= seq && over(header))
+            .await?;
+        self.broker.snapshot_of(header)
+    }
+
     /// Which task: id, conversation, agent and tenant never change; the rest is as of the last look.
     #[must_use]
     pub fn header(&self) -> &Header {
@@ -187,12 +206,16 @@ impl Watch {
     }
 
     fn look(&mut self) -> Result<(), Error> {
-        let header = self.broker.shared.storage.header(self.header.id)?;
-        self.header = header.ok_or(Error::TaskNotFound)?;
+        match self.broker.shared.storage.header(self.header.id)? {
+            Some(header) => self.header = header,
+            None if self.slot.turn().is_gone() => return Err(Error::TaskNotFound),
+            // It is decided, but not durable yet.
+            None => {}
+        }
         Ok(())
     }
 
-    async fn changed(&mut self) -> Result<(), Error> {
+    pub(crate) async fn changed(&mut self) -> Result<(), Error> {
         let failed = || Error::Unavailable("the host cannot store anything any more".to_owned());
         tokio::select! {
             changed = self.applied.changed() => changed.map_err(|_| failed()),

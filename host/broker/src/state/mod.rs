@@ -186,11 +186,10 @@ impl Run {
             keep
         };
         let input = Input::Record { attempt, event };
-        let (changed, durable) =
+        let (changed, _) =
             self.broker
                 .change_now_with(&self.slot, reserved, input, |_| Ok(()), also)?;
         drop(turn);
-        self.remember(durable);
         Ok((changed.last, changed.at, result))
     }
 

@@ -433,11 +433,11 @@ async fn a_superseded_run_writes_no_state() {
 }
 
 /// A disk that breaks after so many groups of commits; the last one may land without an answer.
-struct Breaking {
-    inner: Box<dyn CommitLog>,
-    left: Arc<AtomicUsize>,
-    lands: bool,
-    broken: bool,
+pub(super) struct Breaking {
+    pub(super) inner: Box<dyn CommitLog>,
+    pub(super) left: Arc<AtomicUsize>,
+    pub(super) lands: bool,
+    pub(super) broken: bool,
 }
 
 impl CommitLog for Breaking {
@@ -481,7 +481,7 @@ impl CommitLog for Slow {
 }
 
 /// Opens what `yard` has closed, on another disk.
-fn open_on<L: CommitLog + 'static>(
+pub(super) fn open_on<L: CommitLog + 'static>(
     folder: &TempDir,
     yard: &Yard,
     disk: impl FnOnce(Box<dyn CommitLog>) -> L,

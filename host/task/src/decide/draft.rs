@@ -42,6 +42,13 @@ impl Decision {
         })
     }
 
+    /// Whether the log and the header are all that changes: nothing that another task can see.
+    #[must_use]
+    pub fn only_appends(&self) -> bool {
+        let append = |change: &Change| matches!(change, Change::Append { .. });
+        !self.forgets() && self.changes.iter().all(append)
+    }
+
     /// This decision and one about another task of the same partition, to be written together.
     #[must_use]
     pub fn into_commit_with(self, other: Self) -> Commit {
