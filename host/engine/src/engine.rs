@@ -28,6 +28,20 @@ pub struct Engine {
     /// One permit for each instance that may run. The broker has its own bounds; this one keeps the
     /// pool from ever being asked for more than it has.
     slots: Arc<Semaphore>,
+    /// One permit for each run that keeps a processor busy. More would only wait for one, in an order that knows
+    /// nothing of tenants' turns.
+    busy: Arc<Semaphore>,
+}
+
+/// Runs that have begun and not waited for anything yet: enough for each processor to find one.
+const BUSY_RUNS: usize = 8;
+
+/// What a run holds.
+pub(crate) struct Permits {
+    /// The right to one instance.
+    pub(crate) slot: OwnedSemaphorePermit,
+    /// The right to be busy.
+    pub(crate) busy: OwnedSemaphorePermit,
 }
 
 impl Engine {
@@ -72,6 +86,7 @@ impl Engine {
             inspector: Arc::new(inspector),
             prober: Arc::new(prober),
             slots: Arc::new(Semaphore::new(config.max_instances as usize)),
+            busy: Arc::new(Semaphore::new(BUSY_RUNS)),
         })
     }
 
@@ -93,16 +108,17 @@ impl Engine {
     pub async fn run_loop(&self, shutdown: CancellationToken, grace: Duration) {
         let runs = TaskTracker::new();
         let abandon = CancellationToken::new();
-        while let Some(Some((slot, run))) = shutdown.run_until_cancelled(self.next()).await {
+        while let Some(Some((permits, run))) = shutdown.run_until_cancelled(self.next()).await {
             let runner = Arc::clone(&self.runner);
             let abandoned = abandon.clone().cancelled_owned();
-            runs.spawn(async move {
+            // Boxed: what a run keeps is large, and would be copied each time that it is wrapped.
+            runs.spawn(Box::pin(async move {
                 tokio::select! {
                     biased;
-                    () = runner.run(run, slot) => {}
+                    () = runner.run(run, permits) => {}
                     () = abandoned => {}
                 }
-            });
+            }));
         }
         runs.close();
         if tokio::time::timeout(grace, runs.wait()).await.is_err() {
@@ -115,11 +131,13 @@ impl Engine {
         }
     }
 
-    /// The next run, with the right to an instance.
-    async fn next(&self) -> Option<(OwnedSemaphorePermit, Run)> {
+    /// The next run, with what it needs.
+    async fn next(&self) -> Option<(Permits, Run)> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let busy = Arc::clone(&self.busy).acquire_owned().await.ok()?;
+        // Last, so that it is known as late as possible whose turn it is.
         let run = self.runner.broker.lease().await?;
-        Some((slot, run))
+        Some((Permits { slot, busy }, run))
     }
 }
 

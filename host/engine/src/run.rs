@@ -1,7 +1,9 @@
 //! One run: a fresh instance works on a task until it ends or must be stopped.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use taskyard_task::{Header, Refusal, RunLimits};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
+use crate::engine::Permits;
 use crate::instance::Prepared;
 use crate::replay::{Gate, Live};
 use crate::sandbox::Sandbox;
@@ -36,8 +39,8 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Does a leased run and tells the broker how it ended. `slot` is the right to one instance.
-    pub(crate) async fn run(&self, run: Run, slot: OwnedSemaphorePermit) {
+    /// Does a leased run and tells the broker how it ended.
+    pub(crate) async fn run(&self, run: Run, permits: Permits) {
         let header = run.header();
         let span = tracing::info_span!(
             "run",
@@ -47,16 +50,17 @@ impl Runner {
             plugin = %header.digest.short(),
             attempt = header.attempt,
         );
-        self.run_in_span(run, slot).instrument(span).await;
+        self.run_in_span(run, permits).instrument(span).await;
     }
 
-    async fn run_in_span(&self, run: Run, slot: OwnedSemaphorePermit) {
+    async fn run_in_span(&self, run: Run, Permits { slot, busy }: Permits) {
         let began = self.clock.instant();
         let agent = run.header().agent.to_string();
         let run = Arc::new(run);
         let work = AssertUnwindSafe(self.execute(&run)).catch_unwind();
-        let end = work.await.unwrap_or_else(|panic| panicked(&*panic));
-        // The broker waits for the disk, which needs no instance.
+        let end = until_it_waits(busy, work).await;
+        let end = end.unwrap_or_else(|panic| panicked(&*panic));
+        // What is left to do needs no instance.
         drop(slot);
         let took = self.clock.instant().duration_since(began);
         metrics::counter!("taskyard_runs_total", "agent" => agent, "outcome" => end.word())
@@ -139,6 +143,17 @@ impl Runner {
     }
 }
 
+/// Does `work`, and gives `busy` up as soon as it waits for anything.
+async fn until_it_waits<T>(busy: OwnedSemaphorePermit, work: impl Future<Output = T>) -> T {
+    let (mut busy, mut work) = (Some(busy), pin!(work));
+    poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        busy = None;
+        polled
+    })
+    .await
+}
+
 /// Resolves when the client asked to cancel and the worker had its time to end.
 async fn cancel_grace_over(run: &Run) {
     run.canceled().await;
@@ -166,7 +181,7 @@ async fn report(run: Arc<Run>, end: End) {
         tracing::error!("the run is still in use after its end; it will be done again");
         return tokio::time::sleep(ABANDON_PAUSE).await;
     };
-    match run.settle(outcome).await {
+    match run.end(outcome).await {
         Ok(()) => {}
         Err(broker::Error::Refused(Refusal::StaleRun)) => tracing::debug!("the run was stale"),
         Err(error) => tracing::warn!(%error, "failed to settle a run; it will be done again"),
