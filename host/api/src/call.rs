@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use taskyard_broker::{self as broker, Broker, Caller};
+use taskyard_broker::{Broker, Caller};
 use taskyard_task::Agent;
 
 use crate::Door;
@@ -76,13 +76,13 @@ impl Call {
 
     /// Waits for the broker, but not beyond the beginning of a shutdown: the client is told to come
     /// back, and the task goes on after the restart.
-    pub(crate) async fn unless_stopping<T>(
+    pub(crate) async fn unless_stopping<T, E: Into<ApiError>>(
         &self,
-        waiting: impl Future<Output = Result<T, broker::Error>>,
+        waiting: impl Future<Output = Result<T, E>>,
     ) -> Result<T, ApiError> {
         let stopping = self.door.stopping.cancelled();
         tokio::select! {
-            done = waiting => done.map_err(ApiError::from),
+            done = waiting => done.map_err(E::into),
             () = stopping => Err(ApiError::stopping()),
         }
     }

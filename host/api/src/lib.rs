@@ -36,6 +36,7 @@ mod target;
 mod tests;
 mod token;
 mod trace;
+mod turnstile;
 
 use std::fmt;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub use gate::{FetchDocument, JwtAlgorithm, JwtIssuer, PeerCertificate, Secure};
 pub use token::{InvalidToken, Token};
 
 use gate::Gate;
+use turnstile::Turnstile;
 
 /// The public door, ready to be served. Cheap to clone.
 #[derive(Clone)]
@@ -64,6 +66,7 @@ pub struct Api(Arc<Door>);
 pub(crate) struct Door {
     pub(crate) config: Config,
     pub(crate) gate: Gate,
+    pub(crate) turnstile: Turnstile,
     pub(crate) broker: Broker,
     /// The host's own keys.
     pub(crate) keys: Keyring,
@@ -91,6 +94,7 @@ impl Api {
         Self(Arc::new(Door {
             config,
             gate,
+            turnstile: Turnstile::new(clock.clone()),
             broker,
             keys,
             started_at: clock.now(),

@@ -15,6 +15,8 @@ mod send;
 mod subscribe;
 mod task;
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -32,6 +34,16 @@ pub(crate) async fn serve(
     params: Option<Value>,
 ) -> Result<Answer, ApiError> {
     check_offered(&call, operation)?;
+    let (door, tenant) = (Arc::clone(&call.door), call.caller.tenant.clone());
+    let work = perform(call, operation, params);
+    door.turnstile.pass(&tenant, work).await
+}
+
+async fn perform(
+    call: Call,
+    operation: Operation,
+    params: Option<Value>,
+) -> Result<Answer, ApiError> {
     match operation {
         Operation::SendMessage => send::send(call, params).await,
         Operation::SendStreamingMessage => send::stream(call, params).await,

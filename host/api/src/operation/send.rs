@@ -1,6 +1,7 @@
 //! `SendMessage` and `SendStreamingMessage` (A2A 3.1.1, 3.1.2).
 
 use a2a::{SendMessageConfiguration, SendMessageRequest, SendMessageResponse};
+use futures::TryFutureExt as _;
 use serde_json::Value;
 use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot};
 use taskyard_task::wire::{self, Projection};
@@ -26,11 +27,16 @@ pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Answer, Ap
         request,
         projection,
     } = prepare(&call, params)?;
-    let at_once = request.announce;
-    let sent = submit(&call, request).await?;
-    let snapshot = match at_once {
-        true => call.broker().watch_sent(&sent).await?.snapshot().await?,
-        false => call.unless_stopping(call.broker().turn_end(&sent)).await?,
+    let snapshot = if request.is_quick() {
+        let over = call.broker().send_quick(&call.caller, request);
+        call.unless_stopping(over.map_err(refusal)).await?
+    } else {
+        let at_once = request.announce;
+        let sent = submit(&call, request).await?;
+        match at_once {
+            true => call.broker().watch_sent(&sent).await?.snapshot().await?,
+            false => call.unless_stopping(call.broker().turn_end(&sent)).await?,
+        }
     };
     Ok(Plain::Sent(Box::new(answer(&snapshot, projection))).into())
 }
