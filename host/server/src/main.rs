@@ -19,6 +19,11 @@ mod tls;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
+
+/// A task makes many small allocations on several threads; what it gains is in `tests/bench/README.md`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::run(cli::Cli::parse())
