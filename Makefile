@@ -6,7 +6,7 @@ RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python bench instructions fuzz clean
+.PHONY: run test check build guests setup python bench profile instructions fuzz clean
 
 ## run: build everything and start the host with the example workers
 run: build
@@ -16,12 +16,13 @@ run: build
 test: build guests python
 	cargo test --release --workspace --locked
 
-## check: what CI runs: formatting, lints, tests, counted instructions, documentation
+## check: what CI runs: formatting, lints, tests, counted instructions, a short benchmark, documentation
 check: setup
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	$(MAKE) test
 	$(MAKE) instructions
+	$(MAKE) bench SMOKE=1
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
 
 ## build: the binary at target/release/taskyard, the plugins at target/plugins/
@@ -34,9 +35,16 @@ guests: setup
 	$(call components,$(GUESTS),target/guests)
 	@./scripts/guests.sh
 
-## bench: what it costs, with synced writes
+## bench: what it costs, beside what people would use instead; WORKLOADS="echo tokens" for some of it,
+## SMOKE=1 only to see that everything works
 bench: build guests
-	cargo run --release --locked -p taskyard-bench
+	./target/release/taskyard-bench run $(if $(SMOKE),--smoke --out target/bench-smoke) $(WORKLOADS)
+
+## profile: a flame graph of the host under WORKLOAD: echo, steps or tokens
+WORKLOAD ?= echo
+profile: build guests
+	@./scripts/perf.sh
+	./target/release/taskyard-bench profile $(WORKLOAD)
 
 ## instructions: what the host does most often, counted in instructions and held against limits
 instructions: setup
@@ -45,8 +53,8 @@ instructions: setup
 ## fuzz: bytes that nobody would send, SECONDS for each target
 SECONDS ?= 60
 SEED    ?= 1
-fuzz: setup
-	cargo run --release --locked -p taskyard-fuzz -- $(SECONDS) $(SEED)
+fuzz: build
+	./target/release/taskyard-fuzz $(SECONDS) $(SEED)
 
 ## setup: system packages and the wasm target, only if they are missing
 setup:

@@ -15,8 +15,13 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use mimalloc::MiMalloc;
 use report::Report;
 use workload::Scale;
+
+/// The host's allocator, so that the bare loop has it too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures what Taskyard costs, beside what people would use instead")]
@@ -34,6 +39,9 @@ enum Command {
         /// Only see that everything works
         #[arg(long)]
         smoke: bool,
+        /// Leave out what must be installed first
+        #[arg(long)]
+        without_peers: bool,
         /// The report's folder; what it has of other workloads stays
         #[arg(long, default_value = "tests/bench/report")]
         out: PathBuf,
@@ -53,8 +61,13 @@ fn main() -> Result<()> {
         Command::Run {
             workloads,
             smoke,
+            without_peers,
             out,
-        } => one_thread()?.block_on(unless_stopped(run(workloads, Scale { smoke }, out))),
+        } => {
+            let peers = !smoke && !without_peers;
+            let work = run(workloads, Scale { smoke, peers }, out);
+            one_thread()?.block_on(unless_stopped(work))
+        }
         Command::Profile { workload, out } => {
             one_thread()?.block_on(unless_stopped(profile::draw(&workload, &out)))
         }
@@ -92,7 +105,7 @@ async fn run(workloads: Vec<String>, scale: Scale, out: PathBuf) -> Result<()> {
     } else {
         workloads
     };
-    let (mut report, when) = (Report::open(&out)?, when()?);
+    let (mut report, when) = (Report::open(&out)?, when());
     for name in names {
         print(&format!("measuring {name}"));
         let section = workload::measure(&name, scale).await?;
@@ -104,13 +117,10 @@ async fn run(workloads: Vec<String>, scale: Scale, out: PathBuf) -> Result<()> {
     Ok(())
 }
 
-/// The day, and what was measured.
-fn when() -> Result<String> {
-    let describe = ["describe", "--always", "--dirty", "--exclude", "*"];
-    let commit = std::process::Command::new("git").args(describe).output()?;
+/// The day, and the version that was measured.
+fn when() -> String {
     let day = chrono::Local::now().format("%Y-%m-%d");
-    let commit = String::from_utf8_lossy(&commit.stdout);
-    Ok(format!("{day}, commit {}", commit.trim()))
+    format!("{day}, version {}", env!("CARGO_PKG_VERSION"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]

@@ -56,8 +56,11 @@ pub(crate) async fn draw(workload: &str, out: &Path) -> Result<()> {
 
 async fn load(place: &Place, text: &str, time: Duration) -> Result<()> {
     let mut clients = Client::connect_all(place, CONNECTIONS).await?;
-    let job = async |client: &mut Client| client.drain(text).await;
-    closed(&mut clients, time, job).await.map(drop)
+    let done = match text.starts_with("chunks") {
+        true => closed(&mut clients, time, async |client| client.drain(text).await).await,
+        false => closed(&mut clients, time, async |client| client.run(text).await).await,
+    };
+    done.map(drop)
 }
 
 async fn record(process: i32, samples: &Path) -> Result<()> {

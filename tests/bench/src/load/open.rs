@@ -90,7 +90,7 @@ mod tests {
     }
 
     /// Who waits behind a stalled request has waited since its own moment.
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stall_counts_for_everybody_behind_it() {
         let late = at(now() - Duration::from_secs(2)).await;
         assert!(late.elapsed() >= Duration::from_secs(2));

@@ -26,7 +26,7 @@ impl Connection {
             .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let driver = spawn(async move {
+        let driver = tokio::spawn(async move {
             // What breaks a connection is told to whoever uses it next.
             let _ = connection.await;
         });
@@ -139,12 +139,4 @@ impl Events {
         }
         Ok(true)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark has no shutdown to wait for its loops"
-)]
-fn spawn(driver: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-    tokio::spawn(driver)
 }

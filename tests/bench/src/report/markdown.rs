@@ -3,7 +3,8 @@
 use super::{Axis, Better, Limit, Machine, Measure, Report, Row, Section, Target};
 
 const HOW_TO_READ: &str = "\
-Every figure stands beside what it is compared with, measured in the same run, on the same machine and by the same load generator; all writes are synced to disk.
+The figures of a section were measured in one run, on the same machine and by the same load generator; what grows is compared with itself.
+The host syncs every commit to disk, as it does by default; so do those of its peers that store anything.
 A ratio in parentheses, such as `(1.51x)`, is the figure divided by the one that its section compares with. ↑ means that higher is better, ↓ that lower is.";
 
 /// Where nothing was measured.

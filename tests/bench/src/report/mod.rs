@@ -1,7 +1,9 @@
 //! What the benchmarks measured: the figures, what they are compared with, and where they are kept.
 
+mod machine;
 mod markdown;
 mod plot;
+mod scale;
 #[cfg(test)]
 mod tests;
 
@@ -11,25 +13,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use machine::Machine;
+
 /// All figures of one machine. Kept as JSON, so that a run of one workload keeps those of the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// In the order in which they were first put.
     pub(crate) sections: Vec<Section>,
-}
-
-/// Where the figures were measured: figures of two machines never share a report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    /// Logical processors that the kernel offers.
-    pub(crate) cores: usize,
-    /// Memory, rounded to GiB.
-    pub(crate) memory_gib: u64,
-    /// The kernel's release, such as `6.12.9`.
-    pub(crate) kernel: String,
-    /// The processor's model, as it calls itself.
-    pub(crate) cpu: String,
 }
 
 /// One workload: its figures, and all that a reader needs to judge them.
@@ -161,29 +152,6 @@ impl Report {
             write(&folder.join(format!("{}.svg", section.id)), &plot)?;
         }
         Ok(())
-    }
-}
-
-impl Machine {
-    fn here() -> Result<Self> {
-        Ok(Self::described(
-            &read(Path::new("/proc/cpuinfo"))?,
-            &read(Path::new("/proc/meminfo"))?,
-            &read(Path::new("/proc/sys/kernel/osrelease"))?,
-        ))
-    }
-
-    fn described(cpuinfo: &str, meminfo: &str, osrelease: &str) -> Self {
-        const KIB_IN_GIB: u64 = 1 << 20;
-        let kib = entries(meminfo, "MemTotal")
-            .find_map(|total| total.trim_end_matches(" kB").parse::<u64>().ok());
-        let cpu = entries(cpuinfo, "model name").next();
-        Self {
-            cores: entries(cpuinfo, "processor").count(),
-            memory_gib: (kib.unwrap_or(0) + KIB_IN_GIB / 2) / KIB_IN_GIB,
-            kernel: osrelease.trim().to_owned(),
-            cpu: cpu.unwrap_or("unknown processor").to_owned(),
-        }
     }
 }
 
@@ -349,14 +317,6 @@ fn rounded(value: f64) -> f64 {
 /// JSON knows no NaN: it is written as null.
 fn null_as_nan<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(value)?.unwrap_or(f64::NAN))
-}
-
-/// The values of all lines `key: value`.
-fn entries<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
-    text.lines()
-        .filter_map(|line| line.split_once(':'))
-        .filter(move |(name, _)| name.trim() == key)
-        .map(|(_, value)| value.trim())
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -114,8 +114,11 @@ impl Client {
 
     /// Has the task notify `url` of everything.
     pub(crate) async fn submit_with_webhook(&mut self, text: &str, url: &str) -> Result<String> {
-        let mut params = sending(self.message(text, None), true);
-        params["configuration"]["taskPushNotificationConfig"] = json!({ "url": url });
+        let webhook = json!({ "url": url });
+        let configuration =
+            json!({"returnImmediately": true, "taskPushNotificationConfig": webhook});
+        let message = self.message(text, None);
+        let params = json!({"message": message, "configuration": configuration});
         let answer = self.ask_for("SendMessage", &params).await?;
         task_id(&answer)
     }
@@ -170,8 +173,8 @@ impl Client {
     fn message(&self, text: &str, task: Option<&str>) -> Value {
         let id = format!("message-{}", self.messages);
         let mut message = json!({"messageId": id, "role": "ROLE_USER", "parts": [{"text": text}]});
-        if let Some(task) = task {
-            message["taskId"] = json!(task);
+        if let (Some(task), Some(fields)) = (task, message.as_object_mut()) {
+            fields.insert("taskId".to_owned(), json!(task));
         }
         message
     }

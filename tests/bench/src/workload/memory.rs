@@ -46,15 +46,18 @@ pub(crate) async fn memory(scale: Scale) -> Result<Section> {
     section = section.row("a loaded plugin", plugins().await?);
     let fewer = scale.count(5_000, 100);
     for contender in scale.contenders(&[Contender::RustFramework, Contender::PythonMemory]) {
-        let running = contender.start("").await?;
-        submit(&running.place, "ask", fewer / 10).await?;
-        let before = running.process().resident_mib()?;
-        submit(&running.place, "ask", fewer).await?;
-        let grown = (running.process().resident_mib()? - before) * 1_024.0 / fewer as f64;
-        let name = format!("a task that asks, {}", contender.name());
-        section = section.row(&name, vec![grown, before]);
+        section = section.contender(contender, asking(contender, fewer).await)?;
     }
-    Ok(section)
+    Ok(section.note("The rows of peers are tasks that ask, fewer of them."))
+}
+
+async fn asking(contender: Contender, count: usize) -> Result<Vec<f64>> {
+    let running = contender.start("").await?;
+    submit(&running.place, "ask", count / 10).await?;
+    let before = running.process().resident_mib()?;
+    submit(&running.place, "ask", count).await?;
+    let grown = (running.process().resident_mib()? - before) * 1_024.0 / count as f64;
+    Ok(vec![grown, before])
 }
 
 async fn plugins() -> Result<Vec<f64>> {

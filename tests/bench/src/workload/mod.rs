@@ -84,6 +84,8 @@ pub(crate) async fn measure(name: &str, scale: Scale) -> Result<Section> {
 pub(crate) struct Scale {
     /// Only enough to see that everything works; the figures mean nothing then.
     pub(crate) smoke: bool,
+    /// Whether those take part that must be installed first.
+    pub(crate) peers: bool,
 }
 
 impl Scale {
@@ -102,23 +104,27 @@ impl Scale {
         if self.smoke { smoke } else { full }.iter().copied()
     }
 
-    /// Who takes part; without those that must be installed in a smoke test.
+    /// Who takes part.
     fn contenders(self, all: &[Contender]) -> Vec<Contender> {
-        let takes_part = |contender: &Contender| !self.smoke || contender.is_at_hand();
+        let takes_part = |contender: &Contender| self.peers || contender.is_at_hand();
         all.iter().copied().filter(takes_part).collect()
     }
 }
 
 impl Section {
     /// The figures of a contender; a peer that breaks at the task has none, and a note says how.
-    fn contender(self, contender: Contender, figures: Result<Vec<f64>>) -> Result<Self> {
+    fn contender<V: Into<Option<f64>>>(
+        self,
+        contender: Contender,
+        figures: Result<Vec<V>>,
+    ) -> Result<Self> {
         match figures {
             Ok(values) => Ok(self.row(contender.name(), values)),
             Err(error) if contender.is_at_hand() => Err(error),
             Err(error) => {
                 let words: String = format!("{error:#}").chars().take(NOTE_CHARS).collect();
                 let note = format!("{} broke: {words}", contender.name());
-                let none = vec![None; self.measures.len()];
+                let none: Vec<Option<f64>> = vec![None; self.measures.len()];
                 Ok(self.row(contender.name(), none).note(note))
             }
         }

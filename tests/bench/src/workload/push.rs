@@ -18,7 +18,7 @@ use super::{CONNECTIONS, Scale};
 use crate::load::{Samples, each};
 use crate::now;
 use crate::report::{Better, Section};
-use crate::server::{Client, Host};
+use crate::server::{COMPLETED, Client, Host};
 
 const RECEIVERS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,17 +84,20 @@ impl Inbox {
         let wait = async {
             loop {
                 let arrived = self.arrived.notified();
-                let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-                if ends.len() >= count {
-                    return ends.clone();
+                if let Some(ends) = self.if_all(count) {
+                    return ends;
                 }
-                drop(ends);
                 arrived.await;
             }
         };
         tokio::time::timeout(PATIENCE, wait)
             .await
             .context("not all notifications arrived")
+    }
+
+    fn if_all(&self, count: usize) -> Option<HashMap<String, Instant>> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        (ends.len() >= count).then(|| ends.clone())
     }
 }
 
@@ -109,10 +112,6 @@ async fn receivers(inbox: &Arc<Inbox>, dead: usize) -> Result<Vec<String>> {
     Ok(urls)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark has no shutdown to wait for its loops"
-)]
 fn serve(listener: TcpListener, inbox: Arc<Inbox>, dead: bool) {
     let router = match dead {
         true => Router::new().route("/", post(std::future::pending::<()>)),
@@ -122,9 +121,9 @@ fn serve(listener: TcpListener, inbox: Arc<Inbox>, dead: bool) {
 }
 
 async fn receive(State(inbox): State<Arc<Inbox>>, Json(notification): Json<Value>) {
-    let update = &notification["statusUpdate"];
-    if update["status"]["state"] == "TASK_STATE_COMPLETED"
-        && let Some(task) = update["taskId"].as_str()
+    let field = |path| notification.pointer(path).and_then(Value::as_str);
+    if field("/statusUpdate/status/state") == Some(COMPLETED)
+        && let Some(task) = field("/statusUpdate/taskId")
     {
         let mut ends = inbox.ends.lock().unwrap_or_else(PoisonError::into_inner);
         ends.entry(task.to_owned()).or_insert_with(now);

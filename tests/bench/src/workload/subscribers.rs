@@ -28,7 +28,7 @@ pub(crate) async fn subscribers(scale: Scale) -> Result<Section> {
     let many = scale.count(1_000, 10);
     for (tasks, each) in [(1, 1), (1, many), (many, 10)] {
         let values = watch(tasks, each).await?;
-        section = section.row(&subject(tasks, each), values);
+        section = section.row(subject(tasks, each), values);
     }
     Ok(section)
 }
