@@ -299,7 +299,8 @@ impl Broker {
             let mut turn = slot.turn();
             let decision = self.decide_new(self.shared.sources.clock.now(), new, &slot, &mut turn);
             let changed = Changed::of(&decision);
-            let durable = place.submit(decision.into_commit(), std::sync::Arc::clone(&slot) as _);
+            let keep = std::sync::Arc::clone(&slot) as _;
+            let durable = turn.submit(place, decision.into_commit(), keep);
             (changed, durable)
         };
         durable.await?;

@@ -28,13 +28,13 @@ pub struct Engine {
     /// One permit for each instance that may run. The broker has its own bounds; this one keeps the
     /// pool from ever being asked for more than it has.
     slots: Arc<Semaphore>,
-    /// One permit for each run that keeps a processor busy. More would only wait for one, in an order that knows
-    /// nothing of tenants' turns.
+    /// One permit for each run that has not waited for anything yet. More would only wait for a processor, in an
+    /// order that knows nothing of tenants' turns.
     busy: Arc<Semaphore>,
 }
 
-/// Runs that have begun and not waited for anything yet: enough for each processor to find one.
-const BUSY_RUNS: usize = 8;
+/// Runs for each processor that have begun and not waited for anything yet: enough for it to find one.
+const BUSY_RUNS: usize = 4;
 
 /// What a run holds.
 pub(crate) struct Permits {
@@ -86,7 +86,7 @@ impl Engine {
             inspector: Arc::new(inspector),
             prober: Arc::new(prober),
             slots: Arc::new(Semaphore::new(config.max_instances as usize)),
-            busy: Arc::new(Semaphore::new(BUSY_RUNS)),
+            busy: Arc::new(Semaphore::new(BUSY_RUNS * processors())),
         })
     }
 
@@ -139,6 +139,10 @@ impl Engine {
         let run = self.runner.broker.lease().await?;
         Some((Permits { slot, busy }, run))
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl fmt::Debug for Engine {

@@ -138,7 +138,7 @@ fn open_database(folder: &Path) -> Result<DB, OpenError> {
     DB::open_cf_descriptors(&options, folder, tables).map_err(|error| open_error(folder, &error))
 }
 
-/// Compactions take the processor time that nobody else wants: they are never what a client waits for.
+/// Compactions take the processor time that nobody else wants: clients only wait for one if many are due.
 fn patient_compactions() -> Result<Env, rocksdb::Error> {
     let mut env = Env::new()?;
     env.lower_thread_pool_cpu_priority();
