@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::load::each;
+use crate::load::{closed, each};
 use crate::report::Section;
 use crate::server::{Client, Contender, Host, Place};
 
@@ -129,6 +129,19 @@ impl Section {
             }
         }
     }
+}
+
+/// What 32 clients of a contender see that do the same job again and again for six seconds.
+async fn busy_clients(
+    scale: Scale,
+    contender: Contender,
+    component: &str,
+    job: impl AsyncFn(&mut Client) -> Result<()>,
+) -> Result<Vec<f64>> {
+    let running = contender.start(component).await?;
+    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
+    let seen = closed(&mut clients, scale.seconds(6), job).await?;
+    Ok(vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)])
 }
 
 /// Hands over tasks without waiting for them; gives their ids.

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use super::{CONNECTIONS, Scale};
-use crate::load::closed;
+use super::{Scale, busy_clients};
 use crate::report::{Better, Section};
 use crate::server::{Client, Contender};
 
@@ -27,16 +26,10 @@ pub(crate) async fn poll(scale: Scale) -> Result<Section> {
     .measure("p99", "ms", Better::Lower)
     .beside(Contender::Taskyard.name());
     for contender in scale.contenders(&CONTENDERS) {
-        section = section.contender(contender, measure(scale, contender).await)?;
+        let figures = busy_clients(scale, contender, "plugins/echo", submit_and_poll).await;
+        section = section.contender(contender, figures)?;
     }
     Ok(section)
-}
-
-async fn measure(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
-    let running = contender.start("plugins/echo").await?;
-    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
-    let seen = closed(&mut clients, scale.seconds(6), submit_and_poll).await?;
-    Ok(vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)])
 }
 
 async fn submit_and_poll(client: &mut Client) -> Result<()> {

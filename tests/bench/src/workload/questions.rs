@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use super::{CONNECTIONS, Scale};
-use crate::load::closed;
+use super::{Scale, busy_clients};
 use crate::report::{Better, Section};
 use crate::server::{Client, Contender};
 
@@ -26,16 +25,10 @@ pub(crate) async fn ask_and_answer(scale: Scale) -> Result<Section> {
     .measure("p99", "ms", Better::Lower)
     .beside(Contender::Taskyard.name());
     for contender in scale.contenders(&CONTENDERS) {
-        section = section.contender(contender, measure(scale, contender).await)?;
+        let figures = busy_clients(scale, contender, "guests/durable", ask_then_answer).await;
+        section = section.contender(contender, figures)?;
     }
     Ok(section)
-}
-
-async fn measure(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
-    let running = contender.start("guests/durable").await?;
-    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
-    let seen = closed(&mut clients, scale.seconds(6), ask_then_answer).await?;
-    Ok(vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)])
 }
 
 async fn ask_then_answer(client: &mut Client) -> Result<()> {
