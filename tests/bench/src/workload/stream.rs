@@ -5,7 +5,7 @@ use std::slice::from_mut;
 
 use anyhow::{Result, ensure};
 
-use super::{CONNECTIONS, Scale};
+use super::{Scale, busy_clients};
 use crate::load::closed;
 use crate::report::{Better, Limit, Section};
 use crate::server::{Client, Contender};
@@ -40,21 +40,16 @@ pub(crate) async fn ten_events(scale: Scale) -> Result<Section> {
     .measure("p99", "ms", Better::Lower)
     .beside(Contender::Taskyard.name());
     for contender in scale.contenders(&ALL) {
-        section = section.contender(contender, ten_of(scale, contender).await)?;
+        let figures = busy_clients(scale, contender, CHUNKY, read_ten).await;
+        section = section.contender(contender, figures)?;
     }
     Ok(section)
 }
 
-async fn ten_of(scale: Scale, contender: Contender) -> Result<Vec<f64>> {
-    let running = contender.start(CHUNKY).await?;
-    let mut clients = Client::connect_all(&running.place, CONNECTIONS).await?;
-    let seen = closed(&mut clients, scale.seconds(6), async |client| {
-        let streamed = client.stream("chunks 10 16").await?;
-        ensure!(streamed.chunks >= 10, "{} chunks of 10", streamed.chunks);
-        Ok(())
-    });
-    let seen = seen.await?;
-    Ok(vec![seen.per_second(), seen.ms(50.0), seen.ms(99.0)])
+async fn read_ten(client: &mut Client) -> Result<()> {
+    let streamed = client.stream("chunks 10 16").await?;
+    ensure!(streamed.chunks >= 10, "{} chunks of 10", streamed.chunks);
+    Ok(())
 }
 
 pub(crate) async fn tokens(scale: Scale) -> Result<Section> {
