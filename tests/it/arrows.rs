@@ -106,6 +106,8 @@ pub(crate) fn rooms() -> impl Iterator<Item = &'static str> {
 fn as_room(dependency: &str) -> Option<&str> {
     match dependency {
         "taskyard" => Some("server"),
+        // Below every room, and the SDK as well.
+        "taskyard-json" => None,
         name => name.strip_prefix("taskyard-"),
     }
 }

@@ -7,7 +7,9 @@ use crate::arrows;
 use crate::support::places;
 
 /// Where the project's own text is.
-const FOLDERS: [&str; 7] = ["host", "plugins", "sdk", "tests", "fuzz", "wit", "scripts"];
+const FOLDERS: [&str; 8] = [
+    "host", "json", "plugins", "sdk", "tests", "fuzz", "wit", "scripts",
+];
 
 /// Text that somebody reads.
 const TEXTS: [&str; 7] = ["rs", "wit", "md", "toml", "py", "sh", "yml"];
