@@ -45,6 +45,9 @@ pub struct DeployRequest {
     pub max_runs: Option<u32>,
     /// The requests that its workers may make; kept from the deployment before if absent, or else none.
     pub egress: Option<EgressPolicy>,
+    /// Whether a message that names its context alone answers the task that waits for input there; kept from
+    /// the deployment before if absent, or else not.
+    pub answer_by_context: Option<bool>,
 }
 
 /// What to change about an agent without another component; what is absent stays as it is.
@@ -54,6 +57,9 @@ pub struct AgentChanges {
     pub config: Option<String>,
     /// The requests that its workers may make from now on, in tasks of all ages.
     pub egress: Option<EgressPolicy>,
+    /// Whether, from now on, a message that names its context alone answers the task that waits for input
+    /// there.
+    pub answer_by_context: Option<bool>,
 }
 
 /// What to do about tasks that hold an agent that is to be removed.
@@ -212,6 +218,9 @@ impl Broker {
                 .egress
                 .or_else(|| kept.map(|kept| kept.egress.clone()))
                 .unwrap_or_default(),
+            answer_by_context: request
+                .answer_by_context
+                .unwrap_or_else(|| kept.is_some_and(|kept| kept.answer_by_context)),
             name,
         };
         self.commit_system(
@@ -248,6 +257,7 @@ impl Broker {
         let mut agent = before.clone();
         agent.config = changes.config.unwrap_or(agent.config);
         agent.egress = changes.egress.unwrap_or(agent.egress);
+        agent.answer_by_context = changes.answer_by_context.unwrap_or(agent.answer_by_context);
         if agent == before {
             return Ok(agent);
         }

@@ -94,10 +94,14 @@ impl Run {
 }
 
 impl Broker {
-    /// Refuses a message that refers to tasks that its sender may not know (A2A 3.3.2): as if they did not
-    /// exist.
-    pub(crate) fn check_references(&self, caller: &Caller, message: &Message) -> Result<(), Error> {
-        let references = &message.reference_task_ids;
+    /// Drops the references to tasks that the sender of a message may not know, as if they did not exist
+    /// (A2A 3.3.2): they are hints, and the message means something without them.
+    pub(crate) fn keep_known_references(
+        &self,
+        caller: &Caller,
+        message: &mut Message,
+    ) -> Result<(), Error> {
+        let references = std::mem::take(&mut message.reference_task_ids);
         if references.len() > MAX_REFERENCES {
             return Err(Error::Invalid {
                 field: "message.referenceTaskIds",
@@ -105,12 +109,18 @@ impl Broker {
             });
         }
         for reference in references {
-            let task = reference.parse().map_err(|_| Error::TaskNotFound)?;
-            let header = self.shared.storage.header(task)?;
-            if !header.is_some_and(|header| caller.may_refer_to(&header)) {
-                return Err(Error::TaskNotFound);
+            if self.is_known(caller, &reference)? {
+                message.reference_task_ids.push(reference);
             }
         }
         Ok(())
+    }
+
+    fn is_known(&self, caller: &Caller, reference: &str) -> Result<bool, Error> {
+        let Ok(task) = reference.parse() else {
+            return Ok(false);
+        };
+        let header = self.shared.storage.header(task)?;
+        Ok(header.is_some_and(|header| caller.may_refer_to(&header)))
     }
 }

@@ -8,6 +8,7 @@ mod agents;
 mod announcer;
 mod api_keys;
 mod broker;
+mod by_context;
 mod children;
 mod config;
 mod contexts;

@@ -40,10 +40,13 @@ impl Broker {
     pub async fn send_quick(
         &self,
         caller: &Caller,
-        request: SendRequest,
+        mut request: SendRequest,
     ) -> Result<TaskSnapshot, Error> {
         self.check_open(&request)?;
-        self.check_request(caller, &request).await?;
+        self.check_request(caller, &mut request).await?;
+        if let Some(sent) = self.answer_by_context(caller, &request, None).await? {
+            return self.turn_end(&sent).await;
+        }
         let (new, size) = self.new_task_of(caller, request, None)?;
         let place = self.shared.storage.reserve(size).await?;
         let slot = self.shared.slots.get(new.id);

@@ -7,8 +7,8 @@ use taskyard_task::commit::Remembered;
 use taskyard_task::decide::{NewTask, submit};
 use taskyard_task::entry::REPLAY_CONTRACT;
 use taskyard_task::{
-    Agent, AgentName, Decision, Digest, Input, Message, Partition, Priority, Seq, Submission,
-    TaskId, Tenant, Timestamp,
+    Agent, AgentName, Decision, Digest, Header, Input, Message, Partition, Priority, Seq,
+    Submission, TaskId, Tenant, Timestamp,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -90,10 +90,10 @@ impl Broker {
     ///
     /// # Errors
     /// [`Error`]; nothing was stored then.
-    pub async fn send(&self, caller: &Caller, request: SendRequest) -> Result<Sent, Error> {
+    pub async fn send(&self, caller: &Caller, mut request: SendRequest) -> Result<Sent, Error> {
         self.check_open(&request)?;
         let Some(idempotency) = &request.idempotency else {
-            self.check_request(caller, &request).await?;
+            self.check_request(caller, &mut request).await?;
             return self.send_once(caller, request, None).await;
         };
         let key = scoped_key(caller, &request, &idempotency.key);
@@ -111,30 +111,38 @@ impl Broker {
     async fn send_under_key(
         &self,
         caller: &Caller,
-        request: SendRequest,
+        mut request: SendRequest,
         remember: (Digest, Digest),
     ) -> Result<Sent, Error> {
-        if let Some(sent) = self.sent_before(request.task, remember)? {
+        if let Some(sent) = self.sent_before(&request, remember)? {
             return self.send_again(sent, request.announce).await;
         }
         // IMPORTANT: before the turn, which others wait for: looking at a webhook may take seconds.
-        let checked = self.check_request(caller, &request).await;
+        let checked = self.check_request(caller, &mut request).await;
         let _turn = self.shared.idempotency.turn(remember.0).await;
-        if let Some(sent) = self.sent_before(request.task, remember)? {
+        if let Some(sent) = self.sent_before(&request, remember)? {
             return self.send_again(sent, request.announce).await;
         }
         checked?;
         self.send_once(caller, request, Some(remember)).await
     }
 
-    /// What was sent under the key before, to `task` or as a new one.
+    /// What was sent under the key before: to the task that the request names, as a new one, or to the one
+    /// that waited in the request's context.
     fn sent_before(
         &self,
-        task: Option<TaskId>,
+        request: &SendRequest,
         (key, body): (Digest, Digest),
     ) -> Result<Option<Sent>, Error> {
-        let partition = task.map_or_else(|| partition_of(key), TaskId::partition);
-        match self.shared.storage.remembered(partition, key)? {
+        let own = request
+            .task
+            .map_or_else(|| partition_of(key), TaskId::partition);
+        let storage = &self.shared.storage;
+        let mut known = storage.remembered(own, key)?;
+        if known.is_none() && self.may_answer_by_context(request) {
+            known = storage.remembered_anywhere(key)?;
+        }
+        match known {
             Some(Remembered {
                 task,
                 seq,
@@ -155,14 +163,14 @@ impl Broker {
         Ok(sent)
     }
 
-    /// Whether the message may be sent as it is. Does not keep a request that is repeated under its key
-    /// from finding its task: what it wished may have come by then.
+    /// Whether the message may be sent; drops what it refers to and its sender may not know. Does not keep a
+    /// request that is repeated under its key from finding its task: what it wished may have come by then.
     pub(crate) async fn check_request(
         &self,
         caller: &Caller,
-        request: &SendRequest,
+        request: &mut SendRequest,
     ) -> Result<(), Error> {
-        self.check_references(caller, &request.message)?;
+        self.keep_known_references(caller, &mut request.message)?;
         if let Some(push) = &request.push {
             self.check_webhook(push).await?;
         }
@@ -179,18 +187,26 @@ impl Broker {
         request: SendRequest,
         remember: Option<(Digest, Digest)>,
     ) -> Result<Sent, Error> {
-        match request.task {
-            Some(task) => self.continue_task(caller, task, request, remember).await,
-            None => self.new_task(caller, request, remember).await,
+        if let Some(task) = request.task {
+            let any = |_: &Header| Ok(());
+            return self
+                .continue_task(caller, task, request, remember, any)
+                .await;
         }
+        if let Some(sent) = self.answer_by_context(caller, &request, remember).await? {
+            return Ok(sent);
+        }
+        self.new_task(caller, request, remember).await
     }
 
-    async fn continue_task(
+    /// Sends to a task that exists, if `check` allows it once it is the task's turn.
+    pub(crate) async fn continue_task(
         &self,
         caller: &Caller,
         task: TaskId,
         request: SendRequest,
         remember: Option<(Digest, Digest)>,
+        check: impl FnOnce(&Header) -> Result<(), Error> + Send,
     ) -> Result<Sent, Error> {
         let input = Input::Message {
             message: request.message,
@@ -203,7 +219,7 @@ impl Broker {
                 match &request.context_id {
                     // A2A 3.4: another conversation than the task's must be refused.
                     Some(context) if *context != header.context_id => Err(Error::ContextMismatch),
-                    _ => Ok(()),
+                    _ => check(header),
                 }
             })
             .await?;

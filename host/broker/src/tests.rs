@@ -1,6 +1,7 @@
 //! Scenarios with a scripted worker: no WebAssembly, no network.
 
 mod api_keys;
+mod by_context;
 mod children;
 mod contexts;
 mod operator;
@@ -101,6 +102,7 @@ impl Yard {
             limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
             egress: None,
+            answer_by_context: None,
         };
         self.broker.deploy(request).await.unwrap()
     }
@@ -611,6 +613,7 @@ async fn an_agent_is_changed_without_another_component() {
     let changes = AgentChanges {
         config: Some(r#"{"k":1}"#.to_owned()),
         egress: Some(vec![rule].try_into().unwrap()),
+        answer_by_context: Some(true),
     };
     let name = agent();
     let configure = |changes| yard.broker.configure(&name, changes);
@@ -623,7 +626,9 @@ async fn an_agent_is_changed_without_another_component() {
     for again in [changes, AgentChanges::default()] {
         assert_eq!(configure(again).await.unwrap(), changed);
     }
-    assert_eq!(yard.deploy("2.0.0").await.egress, changed.egress);
+    let deployed = yard.deploy("2.0.0").await;
+    assert_eq!(deployed.egress, changed.egress);
+    assert!(deployed.answer_by_context);
 
     let nobody = "nobody".parse().unwrap();
     let refused = yard

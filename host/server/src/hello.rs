@@ -105,6 +105,7 @@ mod tests {
             revision: 1,
             deployed_at: Timestamp(0),
             egress: taskyard_task::EgressPolicy::default(),
+            answer_by_context: false,
         }
     }
 

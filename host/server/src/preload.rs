@@ -64,6 +64,7 @@ async fn load_one(broker: &Broker, file: &Path) -> anyhow::Result<()> {
             limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
             egress: None,
+            answer_by_context: None,
         })
         .await?;
     Ok(())

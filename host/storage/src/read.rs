@@ -147,6 +147,19 @@ impl Storage {
         self.get(Table::Idempotency, &key::idempotency(partition, key))
     }
 
+    /// The same where it is not known which task the key is kept with: looks into every partition.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn remembered_anywhere(&self, key: Digest) -> Result<Option<Remembered>, ReadError> {
+        for partition in Partition::all() {
+            if let Some(remembered) = self.remembered(partition, key)? {
+                return Ok(Some(remembered));
+            }
+        }
+        Ok(None)
+    }
+
     /// One notification configuration.
     ///
     /// # Errors

@@ -32,3 +32,38 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError
         None => Err(RecordError::Empty),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use taskyard_task::{Agent, Digest, EgressPolicy, Manifest, RunLimits, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn an_agent_of_an_earlier_version_does_not_answer_by_context() {
+        let agent = Agent {
+            name: "echo".parse().unwrap(),
+            digest: Digest::of(b""),
+            manifest: Manifest {
+                name: "echo".parse().unwrap(),
+                version: "1.0.0".to_owned(),
+                description: String::new(),
+                skills: Vec::new(),
+                input_modes: Vec::new(),
+                output_modes: Vec::new(),
+            },
+            config: "{}".to_owned(),
+            limits: RunLimits::default(),
+            max_runs: None,
+            revision: 1,
+            deployed_at: Timestamp(1),
+            egress: EgressPolicy::default(),
+            answer_by_context: false,
+        };
+        let mut earlier = encode(&agent).unwrap();
+        // Records are lists of their fields: one fewer, and without the last.
+        earlier[1] -= 1;
+        assert_eq!(earlier.pop(), Some(0xc2));
+        assert_eq!(decode::<Agent>(&earlier).unwrap(), agent);
+    }
+}

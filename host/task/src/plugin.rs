@@ -78,4 +78,7 @@ pub struct Agent {
     /// at once.
     #[serde(default)]
     pub egress: EgressPolicy,
+    /// Whether a message that names its context alone answers the task that waits for input there.
+    #[serde(default)]
+    pub answer_by_context: bool,
 }

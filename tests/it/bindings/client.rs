@@ -117,7 +117,8 @@ impl Client {
                 // Its form is another one.
                 Binding::V03 => {
                     let (method, params) = (v03::method(operation), v03::request(&params));
-                    let result = rpc_result(read(self.rpc(method, &params).await).await)?;
+                    let result = rpc_result(read(self.rpc(method, &params).await).await);
+                    let result = result.map_err(v03::refused)?;
                     return Ok(v03::answer(operation, &result));
                 }
             };

@@ -28,6 +28,12 @@ async fn host() -> Host {
             let host = Host::with(&EXAMPLES, Settings::default().local_webhooks()).await;
             // It takes plain text alone.
             host.admin().load(&places::plugin("reminder"), &[]).await;
+            // It takes what is said in its context for the answer.
+            let chat = [
+                ("name", "chat".to_owned()),
+                ("answer_by_context", "true".to_owned()),
+            ];
+            host.admin().load(&places::plugin("approval"), &chat).await;
             host
         })
         .await
@@ -79,6 +85,7 @@ macro_rules! scenarios {
 }
 
 scenarios![
+    answer_by_context,
     ask_and_answer,
     bad_requests,
     cancel,

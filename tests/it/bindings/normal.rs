@@ -40,6 +40,8 @@ impl Normal {
                     "(token)".into()
                 }
                 Value::String(text) if NAMES.contains(&name.as_str()) => self.name(text).into(),
+                // An error may name the context to go on with.
+                Value::String(text) if name == "message" => self.words(text).into(),
                 value if name == "metadata" || name == "data" => numbers(value),
                 value => self.of(value),
             };
@@ -48,13 +50,25 @@ impl Normal {
         members.filter(|(_, value)| !is_default(value)).collect()
     }
 
+    /// A text with the host's own names in it.
+    fn words(&mut self, text: &str) -> String {
+        let words = text.split_inclusive(|c: char| !c.is_ascii_hexdigit() && c != '-');
+        words
+            .map(|word| match word.len() {
+                ..32 => word.to_owned(),
+                _ => self.name(word),
+            })
+            .collect()
+    }
+
     /// Chosen names are kept: the host's own are UUIDs or longer.
     fn name(&mut self, text: &str) -> String {
         if text.len() < 32 {
             return text.to_owned();
         }
         // A message of the host is named after its task.
-        let (task, rest) = text.split_at(text.find(['/', '#', ':', '.']).unwrap_or(text.len()));
+        let (task, rest) =
+            text.split_at(text.find(['/', '#', ':', '.', '"']).unwrap_or(text.len()));
         let next = self.names.len() + 1;
         let number = *self.names.entry(task.to_owned()).or_insert(next);
         format!("(name {number}){rest}")

@@ -52,9 +52,7 @@ fn attempts(operation: &str, theirs: &Theirs) -> Vec<Value> {
         "SendMessage" | "SendStreamingMessage" => {
             let mut follow_up = message("yes");
             follow_up["taskId"] = task.as_str().into();
-            let mut about = message("Deploy");
-            about["referenceTaskIds"] = json!([task]);
-            vec![json!({"message": follow_up}), json!({"message": about})]
+            vec![json!({"message": follow_up})]
         }
         "GetTask" | "CancelTask" | "SubscribeToTask" => vec![json!({"id": task})],
         "CreateTaskPushNotificationConfig" => {
@@ -68,6 +66,14 @@ fn attempts(operation: &str, theirs: &Theirs) -> Vec<Value> {
         "ListTasks" | "GetExtendedAgentCard" => Vec::new(),
         other => panic!("{other} is new: say how a stranger would misuse it"),
     }
+}
+
+/// What a stranger is told of a message that refers to `task`.
+async fn referred(client: &Client, task: &str) -> Value {
+    let mut about = message("Deploy");
+    about["referenceTaskIds"] = json!([task]);
+    let sent = client.call("SendMessage", json!({"message": about})).await;
+    sent.unwrap()["task"]["history"][0]["referenceTaskIds"].clone()
 }
 
 async fn attempt(client: &Client, operation: &str, params: Value) -> Refused {
@@ -118,6 +124,13 @@ async fn nothing_leaks_to_another_tenant() {
             .await
             .unwrap();
         assert!(!card.to_string().contains("acme"), "{card}");
+    }
+    for binding in Binding::ALL {
+        let globex = client(binding, &host, "globex");
+        // A task of others looks like none at all.
+        for id in [&theirs.task, "01900000-0000-7000-8000-000000000000"] {
+            assert_eq!(referred(&globex, id).await, Value::Null, "{binding:?}");
+        }
     }
     assert_eq!(
         acme.call("GetTask", json!({"id": theirs.task})).await,

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::client::Refused;
+
 /// The method of 0.3 that does what `operation` does, if there is one.
 pub(super) fn method(operation: &str) -> &'static str {
     match operation {
@@ -52,6 +54,17 @@ pub(super) fn answer(operation: &str, result: &Value) -> Value {
     json!({member: new(result)})
 }
 
+/// A refusal of 0.3 in the words of 1.0: the state that a task ended in is called otherwise.
+pub(super) fn refused(mut refused: Refused) -> Refused {
+    const ENDED: &str = "the task has ended (";
+    let ended = refused.message.strip_prefix(ENDED);
+    if let Some((state, rest)) = ended.and_then(|ended| ended.split_once(')')) {
+        let state = spelled("TASK_STATE", state);
+        refused.message = format!("{ENDED}{state}){rest}");
+    }
+    refused
+}
+
 fn new(value: &Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -65,14 +78,15 @@ fn new(value: &Value) -> Value {
     }
 }
 
+fn spelled(prefix: &str, text: &str) -> String {
+    let text = text.to_uppercase().replace('-', "_");
+    format!("{prefix}_{text}")
+}
+
 fn member(name: &str, value: &Value) -> Value {
-    let spelled = |prefix: &str, text: &str| {
-        let text = text.to_uppercase().replace('-', "_");
-        Value::from(format!("{prefix}_{text}"))
-    };
     match (name, value) {
-        ("state", Value::String(text)) => spelled("TASK_STATE", text),
-        ("role", Value::String(text)) => spelled("ROLE", text),
+        ("state", Value::String(text)) => spelled("TASK_STATE", text).into(),
+        ("role", Value::String(text)) => spelled("ROLE", text).into(),
         ("metadata" | "data", value) => value.clone(),
         (_, value) => new(value),
     }

@@ -18,6 +18,7 @@ async fn plugins_are_loaded_listed_shown_and_unloaded() {
         "--json",
         "--max-runs",
         "2",
+        "--answer-by-context",
     ];
     let load = [&load[..], &["--config-json", r#"{"tick_ms": 1}"#]].concat();
 
@@ -26,6 +27,7 @@ async fn plugins_are_loaded_listed_shown_and_unloaded() {
     assert_eq!(loaded["name"], "timer");
     assert_eq!(loaded["config"]["tick_ms"], 1);
     assert_eq!(loaded["max_runs"], 2);
+    assert_eq!(loaded["answer_by_context"], true);
     let done = host.agent("timer").send(message("2")).await;
     assert_eq!(task::state(&done), "COMPLETED");
 
@@ -39,6 +41,16 @@ async fn plugins_are_loaded_listed_shown_and_unloaded() {
         .exits(0)
         .json();
     assert_eq!(shown["agent"]["digest"], loaded["digest"]);
+    let shown = taskyard(&host, &["plugin", "show", "timer"])
+        .exits(0)
+        .stdout;
+    assert!(shown.contains("contextId"), "{shown}");
+    let load = ["plugin", "load", file, "--agent", "timer", "--json"];
+    let kept = taskyard(&host, &load).exits(0).json();
+    assert_eq!(kept["answer_by_context"], true);
+    let load = [&load[..], &["--answer-by-context=false"]].concat();
+    let off = taskyard(&host, &load).exits(0).json();
+    assert_eq!(off["answer_by_context"], false);
 
     taskyard(&host, &["plugin", "unload", "timer"]).exits(0);
     taskyard(&host, &["plugin", "unload", "timer"]).exits(5);

@@ -68,7 +68,7 @@ async fn a_worker_reads_what_the_client_refers_to() {
 }
 
 #[tokio::test]
-async fn a_client_refers_only_to_what_it_may_know() {
+async fn a_reference_to_what_the_client_may_not_know_is_dropped() {
     let host = host().await;
     let notebook = host.agent("notebook");
     let note = notebook.send(message("buy milk")).await;
@@ -76,15 +76,17 @@ async fn a_client_refers_only_to_what_it_may_know() {
     let missing = "0190a5f2-6c1e-7d3a-9b0e-2f6d8a4c1e07";
 
     let stranger = notebook.of_tenant("stranger");
-    let refused = async |agent: &Agent, id: &str| {
-        let params = json!({"message": referring("all", &[id])});
-        let refusal = agent.refused("SendMessage", params).await;
-        (refusal.code, refusal.reason, refusal.message)
-    };
-    let unknown = refused(&notebook, missing).await;
-    assert_eq!((unknown.0, unknown.1.as_str()), (-32001, "TASK_NOT_FOUND"));
-    assert_eq!(refused(&notebook, "not an id").await, unknown);
-    assert_eq!(refused(&stranger, note).await, unknown);
+    for (agent, ids) in [
+        (&notebook, [missing, "not an id"]),
+        (&stranger, [missing, note]),
+    ] {
+        let done = agent.send(referring("all", &ids)).await;
+        assert_eq!(task::artifact(&done, "notes"), "");
+        let kept = done.pointer("/history/0/referenceTaskIds");
+        assert_eq!(kept, None, "{done}");
+    }
+    let some = notes(&notebook, referring("all", &[missing, note])).await;
+    assert_eq!(some, "- buy milk\n");
 
     let many = vec![note; 33];
     let params = json!({"message": referring("all", &many)});

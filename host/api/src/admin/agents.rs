@@ -6,6 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use taskyard_broker::{AgentChanges, DeployRequest, Drain, Error};
 use taskyard_task::{AgentName, EgressPolicy, LimitChanges};
@@ -35,6 +36,8 @@ pub(super) struct DeployQuery {
     limits: Option<String>,
     /// The requests that its workers may make: a JSON list of rules, as text.
     egress: Option<String>,
+    /// Whether a message that names its context alone answers the task that waits for input there.
+    answer_by_context: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,7 +95,7 @@ pub(super) async fn set_egress(
 ) -> Answer<AgentView> {
     let name = existing(&name)?;
     let rules = body::read(&headers, body, MAX_EGRESS_BYTES).await?;
-    let rules = serde_json::from_slice(&rules).map_err(|error| invalid("the body", error))?;
+    let rules = taskyard_json::from_slice(&rules).map_err(|error| invalid("the body", error))?;
     let changes = AgentChanges {
         egress: Some(rules),
         ..AgentChanges::default()
@@ -131,14 +134,8 @@ fn existing(name: &str) -> Result<AgentName, Error> {
 /// All but the component, which is read once the rest is known to make sense.
 fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
     let name = query.name.map(|name| name.parse::<AgentName>());
-    let limits = query
-        .limits
-        .as_deref()
-        .map(serde_json::from_str::<LimitChanges>);
-    let egress = query
-        .egress
-        .as_deref()
-        .map(serde_json::from_str::<EgressPolicy>);
+    let limits = query.limits.as_deref().map(read::<LimitChanges>);
+    let egress = query.egress.as_deref().map(read::<EgressPolicy>);
     Ok(DeployRequest {
         agent: name.transpose().map_err(|error| invalid("name", error))?,
         component: Vec::new(),
@@ -151,12 +148,18 @@ fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
         egress: egress
             .transpose()
             .map_err(|error| invalid("egress", error))?,
+        answer_by_context: query.answer_by_context,
     })
 }
 
+fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    taskyard_json::from_slice(text.as_bytes())
+}
+
+/// The configuration as workers can read it.
 fn checked_config(text: String) -> Result<String, AdminError> {
-    match serde_json::from_str::<Map<String, Value>>(&text) {
-        Ok(_) => Ok(text),
+    match read::<Map<String, Value>>(&text) {
+        Ok(_) => Ok(taskyard_json::mended(text.as_bytes()).into_owned()),
         Err(error) => Err(invalid("config", error)),
     }
 }
@@ -183,6 +186,7 @@ mod tests {
             config: Some(config.to_owned()),
             limits: Some(limits.to_owned()),
             egress: None,
+            answer_by_context: None,
         }
     }
 
@@ -192,6 +196,8 @@ mod tests {
         assert!(request_of_nothing.agent.is_none() && request_of_nothing.egress.is_none());
         assert_eq!(request_of_nothing.limits, LimitChanges::default());
         let given = request(query("a", r#"{"k": 1}"#, r#"{"cpu_ms": 5}"#)).unwrap();
+        let marked = request(query("a", "\u{feff}{\"k\": \"\\ud83d\"}", "\u{feff}{}")).unwrap();
+        assert_eq!(marked.config.as_deref(), Some(r#"{"k": "\ufffd"}"#));
         let expected = LimitChanges {
             cpu_ms: Some(5),
             ..LimitChanges::default()

@@ -33,6 +33,9 @@ pub struct AgentView {
     pub max_runs: Option<u32>,
     /// The requests that its workers may make. Secrets are named in it, and never shown.
     pub egress: EgressPolicy,
+    /// Whether a message that names its context alone answers the task that waits for input there.
+    #[serde(default)]
+    pub answer_by_context: bool,
     /// Counts the deployments under this name, and the changes without one.
     pub revision: u64,
     /// When it was deployed last (RFC 3339).
@@ -106,6 +109,7 @@ impl From<&Agent> for AgentView {
             limits: agent.limits,
             max_runs: agent.max_runs,
             egress: agent.egress.clone(),
+            answer_by_context: agent.answer_by_context,
             revision: agent.revision,
             deployed_at: moment(agent.deployed_at),
         }

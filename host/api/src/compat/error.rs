@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use taskyard_task::wire::v03;
 
 use crate::error::{ApiError, Described, Row};
 use crate::operation::Operation;
@@ -72,12 +73,13 @@ pub(super) fn refuse(error: &ApiError, id: &JsonRpcId, request: &RequestId) -> R
     (status, headers, Json(Failure::new(id, described))).into_response()
 }
 
-/// 0.3 says "not configured" where 1.0 says that the card does not offer it.
+/// 0.3 says "not configured" where 1.0 says that the card does not offer it, and has names of its own for
+/// states.
 pub(super) fn of_operation(operation: Operation, error: ApiError) -> ApiError {
     match (operation, error) {
         (Operation::GetExtendedAgentCard, ApiError::UnsupportedOperation(_)) => {
             ApiError::ExtendedCardNotConfigured
         }
-        (_, error) => error,
+        (_, error) => error.with_state_names(|state| v03::state_name(state).to_owned()),
     }
 }

@@ -103,6 +103,7 @@ impl ApiError {
         let (key, value) = match self {
             Self::VersionNotSupported { .. } => ("supportedVersions", a2a::VERSION),
             Self::ExtensionSupportRequired { uri } => ("extension", *uri),
+            Self::MessageAfterEnd { context_id, .. } => ("contextId", context_id.as_str()),
             _ => return None,
         };
         Some(HashMap::from([(key.to_owned(), value.to_owned())]))

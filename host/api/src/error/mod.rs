@@ -4,6 +4,7 @@
 //! entries, so none is invalid.
 
 mod describe;
+mod end;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -11,14 +12,15 @@ mod tests;
 use std::time::Duration;
 
 use taskyard_broker as broker;
-use taskyard_task::Refusal;
 use taskyard_task::wire::InvalidMessage;
+use taskyard_task::{Refusal, TaskState};
 
 use crate::body::Unread;
 use crate::gate::Accepted;
 use crate::parameters::AskedVersion;
 
 pub(crate) use describe::Described;
+pub(crate) use end::EndState;
 pub(crate) use table::Row;
 
 /// Why a call was refused. The texts are for the client's developer.
@@ -34,8 +36,17 @@ pub(crate) enum ApiError {
     InvalidParams(#[from] Violation),
     #[error("there is no such task")]
     TaskNotFound,
-    #[error("{0}")]
-    TaskNotCancelable(Refusal),
+    #[error("the task has ended ({0}) and cannot be canceled")]
+    TaskNotCancelable(EndState),
+    /// A2A 3.1.1: a terminal task accepts no further messages.
+    #[error(
+        "the task has ended ({state}) and takes no more messages; to go on, begin a new task with the contextId {context_id:?}"
+    )]
+    MessageAfterEnd {
+        state: EndState,
+        /// The task's context.
+        context_id: String,
+    },
     #[error("this host sends no notifications; poll or stream instead")]
     PushNotificationNotSupported,
     #[error("{0}")]
@@ -124,12 +135,17 @@ impl From<broker::Error> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotCancelable(_) => Self::TaskNotCancelable(refusal),
-            Refusal::Ended(_) | Refusal::TooManyMessages | Refusal::TooManyPushConfigs => {
+            Refusal::NotCancelable(state) => Self::TaskNotCancelable(state.into()),
+            Refusal::MessageAfterEnd { state, context_id } => Self::MessageAfterEnd {
+                state: state.into(),
+                context_id,
+            },
+            Refusal::TooManyMessages | Refusal::TooManyPushConfigs => {
                 Self::UnsupportedOperation(refusal.to_string())
             }
             // Runs, operators and the scheduler meet these, never a client.
-            Refusal::StaleRun
+            Refusal::Ended(_)
+            | Refusal::StaleRun
             | Refusal::NotQueued
             | Refusal::NotJournaled(_)
             | Refusal::NotParked
@@ -161,5 +177,17 @@ impl ApiError {
     /// The host is shutting down.
     pub(crate) fn stopping() -> Self {
         Self::Unavailable("it is shutting down".to_owned())
+    }
+
+    /// The same with `name` for the state that a task ended in.
+    pub(crate) fn with_state_names(self, name: impl FnOnce(TaskState) -> String) -> Self {
+        match self {
+            Self::TaskNotCancelable(state) => Self::TaskNotCancelable(state.named(name)),
+            Self::MessageAfterEnd { state, context_id } => Self::MessageAfterEnd {
+                state: state.named(name),
+                context_id,
+            },
+            other => other,
+        }
     }
 }

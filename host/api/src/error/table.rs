@@ -46,7 +46,7 @@ impl ApiError {
             Self::TaskNotFound => (error_code::TASK_NOT_FOUND, Some(Protocol("TASK_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, false),
             Self::TaskNotCancelable(_) => (error_code::TASK_NOT_CANCELABLE, Some(Protocol("TASK_NOT_CANCELABLE")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
             Self::PushNotificationNotSupported => (error_code::PUSH_NOTIFICATION_NOT_SUPPORTED, Some(Protocol("PUSH_NOTIFICATION_NOT_SUPPORTED")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
-            Self::UnsupportedOperation(_) => (error_code::UNSUPPORTED_OPERATION, Some(Protocol("UNSUPPORTED_OPERATION")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
+            Self::UnsupportedOperation(_) | Self::MessageAfterEnd { .. } => (error_code::UNSUPPORTED_OPERATION, Some(Protocol("UNSUPPORTED_OPERATION")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
             Self::ContentTypeNotSupported { .. } => (error_code::CONTENT_TYPE_NOT_SUPPORTED, Some(Protocol("CONTENT_TYPE_NOT_SUPPORTED")), StatusCode::BAD_REQUEST, Code::InvalidArgument, false),
             Self::ExtendedCardNotConfigured => (error_code::EXTENDED_CARD_NOT_CONFIGURED, Some(Protocol("EXTENDED_AGENT_CARD_NOT_CONFIGURED")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),
             Self::ExtensionSupportRequired { .. } => (error_code::EXTENSION_SUPPORT_REQUIRED, Some(Protocol("EXTENSION_SUPPORT_REQUIRED")), StatusCode::BAD_REQUEST, Code::FailedPrecondition, false),

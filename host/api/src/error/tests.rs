@@ -7,7 +7,8 @@ use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
-use taskyard_task::{Refusal, TaskState};
+use taskyard_task::TaskState;
+use taskyard_task::wire::v03;
 
 use super::{ApiError, Violation};
 use crate::gate::Accepted;
@@ -30,8 +31,12 @@ fn after(error: &ApiError) -> Option<ApiError> {
         E::MethodNotFound(_) => E::InvalidParams(Violation::new("message.parts", "is required")),
         E::InvalidParams(_) => E::Internal("disk on fire".to_owned()),
         E::Internal(_) => E::TaskNotFound,
-        E::TaskNotFound => E::TaskNotCancelable(Refusal::NotCancelable(TaskState::Completed)),
-        E::TaskNotCancelable(_) => E::PushNotificationNotSupported,
+        E::TaskNotFound => E::TaskNotCancelable(TaskState::Completed.into()),
+        E::TaskNotCancelable(_) => E::MessageAfterEnd {
+            state: TaskState::Failed.into(),
+            context_id: "c".to_owned(),
+        },
+        E::MessageAfterEnd { .. } => E::PushNotificationNotSupported,
         E::PushNotificationNotSupported => E::UnsupportedOperation("no".to_owned()),
         E::UnsupportedOperation(_) => E::ContentTypeNotSupported {
             field: "message.parts[0].mediaType".to_owned(),
@@ -100,6 +105,7 @@ async fn the_table() {
         "-32603 200 500 Internal ",
         "-32001 200 404 NotFound a2a-protocol.org/TASK_NOT_FOUND",
         "-32002 200 400 FailedPrecondition a2a-protocol.org/TASK_NOT_CANCELABLE",
+        "-32004 200 400 FailedPrecondition a2a-protocol.org/UNSUPPORTED_OPERATION",
         "-32003 200 400 FailedPrecondition a2a-protocol.org/PUSH_NOTIFICATION_NOT_SUPPORTED",
         "-32004 200 400 FailedPrecondition a2a-protocol.org/UNSUPPORTED_OPERATION",
         "-32005 200 400 InvalidArgument a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
@@ -152,6 +158,32 @@ async fn violations_name_the_field() {
             }],
         })
     );
+}
+
+#[tokio::test]
+async fn a_message_after_the_end_is_told_where_to_go_on() {
+    let error = |state: TaskState| ApiError::MessageAfterEnd {
+        state: state.into(),
+        context_id: "c-1".to_owned(),
+    };
+    let (_, body) = answer(&error(TaskState::Canceled)).await;
+    assert_eq!(
+        body["error"]["message"],
+        "the task has ended (TASK_STATE_CANCELED) and takes no more messages; \
+         to go on, begin a new task with the contextId \"c-1\""
+    );
+    let metadata = &body["error"]["data"][0]["metadata"];
+    assert_eq!(*metadata, json!({"contextId": "c-1"}));
+    for error in [
+        error(TaskState::Canceled),
+        ApiError::TaskNotCancelable(TaskState::Canceled.into()),
+    ] {
+        let old = error.with_state_names(|state| v03::state_name(state).to_owned());
+        assert!(
+            old.to_string()
+                .starts_with("the task has ended (canceled) and ")
+        );
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,7 @@ async fn a_copy_is_good_until_the_next_deployment() {
         limits: taskyard_task::LimitChanges::default(),
         max_runs: None,
         egress: None,
+        answer_by_context: None,
     };
     host.broker.deploy(next).await.unwrap();
     let answer = get(&host, uri, &known).await;

@@ -76,6 +76,7 @@ impl Host {
             limits: taskyard_task::LimitChanges::default(),
             max_runs: None,
             egress: None,
+            answer_by_context: None,
         };
         host.broker.deploy(request).await.unwrap();
         tokio::spawn(work(host.broker.clone()));

@@ -18,6 +18,7 @@ async fn yard() -> Yard {
         limits: taskyard_task::LimitChanges::default(),
         max_runs: None,
         egress: None,
+        answer_by_context: None,
     };
     yard.broker.deploy(request).await.unwrap();
     yard

@@ -87,35 +87,59 @@ async fn what_was_read_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_client_refers_to_what_it_may_know() {
+async fn a_reference_to_what_the_client_may_not_know_is_dropped() {
     let yard = Yard::new(Config::default()).await;
     let known = done(&yard, "", "c", "one").await;
     let quiet = yard.send("quiet").await;
     let refer = async |caller: Caller, tasks: Vec<String>| {
         let mut request = request("see");
         request.message.reference_task_ids = tasks;
-        yard.broker.send(&caller, request).await
+        let sent = yard.broker.send(&caller, request).await?;
+        let first = yard.broker.shared.storage.log(sent.task, Seq::ZERO, 1)?;
+        match first.into_iter().next().map(|(_, entry)| entry.event) {
+            Some(Event::Submitted(submission)) => Ok(submission.message.reference_task_ids),
+            other => panic!("{other:?}"),
+        }
     };
     let known = known.task.to_string();
-    refer(caller(""), vec![known.clone(); 32]).await.unwrap();
+    let all = vec![known.clone(); 32];
+    assert_eq!(refer(caller(""), all.clone()).await.unwrap(), all);
     let of_agents = |agents: &[&str]| Caller {
         agents: Some(agents.iter().map(|name| name.parse().unwrap()).collect()),
         ..caller("")
     };
-    refer(of_agents(&["echo"]), vec![known.clone()])
-        .await
-        .unwrap();
-    for (caller, task) in [
-        (caller("other"), known.clone()),
-        (of_agents(&["else"]), known.clone()),
-        (caller(""), quiet.task.to_string()),
-        (caller(""), "no id".to_owned()),
-    ] {
-        let refused = refer(caller, vec![known.clone(), task]).await;
-        assert!(matches!(refused, Err(Error::TaskNotFound)), "{refused:?}");
+    let one = vec![known.clone()];
+    let of_the_same = refer(of_agents(&["echo"]), one.clone()).await;
+    assert_eq!(of_the_same.unwrap(), one);
+    // Nothing tells a task of others from none at all.
+    let nobody = TaskId::from_bytes([9; 16]).to_string();
+    for stranger in [caller("other"), of_agents(&["else"])] {
+        let kept = refer(stranger, vec![known.clone(), nobody.clone()]).await;
+        assert_eq!(kept.unwrap(), Vec::<String>::new());
+    }
+    for hidden in [quiet.task.to_string(), nobody, "no id".to_owned()] {
+        let kept = refer(caller(""), vec![hidden, known.clone()]).await;
+        assert_eq!(kept.unwrap(), one);
     }
     let refused = refer(caller(""), vec![known; 33]).await;
     assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+}
+
+/// A follow-up is as free to refer to what it likes, and so is a message to somebody's child.
+#[tokio::test]
+async fn follow_ups_keep_the_references_that_are_known() {
+    let yard = Yard::new(Config::default()).await;
+    let known = done(&yard, "", "c", "one").await.task.to_string();
+    let sent = begin(&yard, "", "c", "two").await;
+    let mut more = request("more");
+    more.task = Some(sent.task);
+    more.message.reference_task_ids = vec!["no id".to_owned(), known.clone()];
+    let more = yard.broker.send(&caller(""), more).await.unwrap();
+    let run = yard.broker.lease().await.unwrap();
+    match run.entry(more.seq).await.unwrap().unwrap().event {
+        Event::Received { message } => assert_eq!(message.reference_task_ids, [known]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,10 @@ struct LoadArgs {
     /// How many of its tasks may run at once
     #[arg(long, value_name = "N")]
     max_runs: Option<u32>,
+    /// Whether a message that names its context alone answers the task that waits for input there [default:
+    /// as in the deployment before, or else not]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    answer_by_context: Option<bool>,
     #[command(flatten)]
     rules: RulesArgs,
 }
@@ -123,6 +127,10 @@ async fn show(admin: &AdminClient, name: &AgentName, output: Output) -> anyhow::
         status.queued, status.running
     ))?;
     output.line(format!("configuration {}", status.agent.config))?;
+    if status.agent.answer_by_context {
+        output
+            .line("a message with contextId alone answers the task that waits for input there")?;
+    }
     for line in egress::lines(&status.agent.egress) {
         output.line(line)?;
     }
@@ -161,6 +169,10 @@ impl LoadArgs {
             ("limits", self.limits.as_deref().map(encode)),
             ("max_runs", self.max_runs.map(|runs| runs.to_string())),
             ("egress", rules.as_deref().map(encode)),
+            (
+                "answer_by_context",
+                self.answer_by_context.map(|answers| answers.to_string()),
+            ),
         ];
         let pairs = given
             .into_iter()
@@ -222,8 +234,8 @@ pub(super) fn short(digest: &str) -> String {
 
 fn check_object(option: &str, json: Option<&str>) -> anyhow::Result<()> {
     if let Some(json) = json {
-        let parsed: Value =
-            serde_json::from_str(json).with_context(|| format!("{option} is not JSON"))?;
+        let parsed: Value = taskyard_json::from_slice(json.as_bytes())
+            .with_context(|| format!("{option} is not JSON"))?;
         ensure!(parsed.is_object(), "{option} is not a JSON object");
     }
     Ok(())
@@ -240,6 +252,7 @@ mod tests {
             config_json: config.map(str::to_owned),
             limits: None,
             max_runs: None,
+            answer_by_context: None,
             rules: RulesArgs::default(),
         };
         args.query()

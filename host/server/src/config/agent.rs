@@ -16,6 +16,9 @@ pub(crate) struct AgentConfig {
     /// The requests that its workers may make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) egress: Option<EgressPolicy>,
+    /// Whether a message that names its context alone answers the task that waits for input there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer_by_context: Option<bool>,
 }
 
 impl AgentConfig {
@@ -27,6 +30,7 @@ impl AgentConfig {
                 .clone()
                 .map(|map| Value::Object(map).to_string()),
             egress: self.egress.clone(),
+            answer_by_context: self.answer_by_context,
         }
     }
 }

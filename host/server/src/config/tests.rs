@@ -265,6 +265,7 @@ fn agents_are_set_up_by_the_file_alone() {
 openai = { env = "OPENAI_API_KEY" }
 
 [agents.writer]
+answer_by_context = true
 config = { pages = 20, style = { kind = "dry" } }
 egress = [
     { host = "api.openai.com", inject = { Authorization = "Bearer {openai}" } },
@@ -273,6 +274,7 @@ egress = [
 "#;
     let config = Setting::file(file).load().unwrap();
     let changes = config.agents[&"writer".parse().unwrap()].changes();
+    assert_eq!(changes.answer_by_context, Some(true));
     assert_eq!(
         changes.config.as_deref(),
         Some(r#"{"pages":20,"style":{"kind":"dry"}}"#)

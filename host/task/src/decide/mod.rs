@@ -205,11 +205,19 @@ pub struct Rules {
 /// Why an input changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A2A 3.1.1: a terminal task accepts no further messages.
-    #[error("the task has ended ({0:?}) and accepts no further messages")]
+    /// Nothing changes an ended task any more.
+    #[error("the task has ended ({})", .0.name())]
     Ended(TaskState),
+    /// A2A 3.1.1: a terminal task accepts no further messages.
+    #[error("the task has ended ({}) and takes no more messages", .state.name())]
+    MessageAfterEnd {
+        /// How it ended.
+        state: TaskState,
+        /// The context in which the client can go on.
+        context_id: String,
+    },
     /// A2A 3.1.5: a terminal task, canceled ones included, is not cancelable.
-    #[error("the task has ended ({0:?}) and cannot be canceled")]
+    #[error("the task has ended ({}) and cannot be canceled", .0.name())]
     NotCancelable(TaskState),
     /// The run was superseded or the task ended meanwhile; whatever it did does not count.
     #[error("the run is no longer the task's current one")]
@@ -218,7 +226,9 @@ pub enum Refusal {
     #[error("the task is not queued")]
     NotQueued,
     /// The task took as many messages as it may.
-    #[error("the task already took {MAX_RECEIVED} messages; submit a new one")]
+    #[error(
+        "the task already took {MAX_RECEIVED} messages; begin a new task with the same contextId"
+    )]
     TooManyMessages,
     /// The task has as many webhooks as it may.
     #[error(
@@ -311,6 +321,12 @@ fn receive(
     push: Option<PushConfig>,
     remember: Option<(Digest, Digest)>,
 ) -> Result<(), Refusal> {
+    if draft.header.is_ended() {
+        return Err(Refusal::MessageAfterEnd {
+            state: draft.header.state,
+            context_id: draft.header.context_id.clone(),
+        });
+    }
     expect_room(draft)?;
     if let Some(config) = push {
         put_push_config(draft, config)?;

@@ -286,7 +286,7 @@ fn the_rules() {
         // Follow-ups in every state.
         (false, "message", "received -> Submitted Queued".to_owned()),
         (true, "start message", "received -> Working Running".to_owned()),
-        (false, "start complete message", "refused: Ended(Completed)".to_owned()),
+        (false, "start complete message", "refused: MessageAfterEnd { state: Completed, context_id: \"c\" }".to_owned()),
         // Going on with an empty log.
         (true, "start renew", "continued-as-new -> Working Queued".to_owned()),
         (true, "start ask renew", "working continued-as-new -> Working Queued".to_owned()),
@@ -427,10 +427,14 @@ fn a_webhook_comes_with_its_message_or_not_at_all() {
     };
     let complete = input("complete", asking.attempt, &asking);
     let ended = decide(&RULES, NOW, &asking, complete).unwrap().header;
+    let after_end = Refusal::MessageAfterEnd {
+        state: TaskState::Completed,
+        context_id: ended.context_id.clone(),
+    };
     for (header, refusal) in [
         (full, Refusal::TooManyMessages),
         (many, Refusal::TooManyPushConfigs),
-        (ended, Refusal::Ended(TaskState::Completed)),
+        (ended, after_end),
     ] {
         assert_eq!(send(&header).unwrap_err(), refusal);
     }

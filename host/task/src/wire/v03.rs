@@ -16,6 +16,8 @@ pub use part::{DATA_VALUE, WRAPPED_DATA_KEY};
 
 use part::Part;
 
+use crate::state::TaskState;
+
 /// Whatever a 0.3 client is shown: the result of a call, or one event of a stream.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -212,6 +214,12 @@ fn role(role: &a2a::Role) -> &'static str {
         // 0.3 knows no other; what has no author is the host's.
         a2a::Role::Agent | a2a::Role::Unspecified => "agent",
     }
+}
+
+/// What 0.3 calls a state.
+#[must_use]
+pub fn state_name(state: TaskState) -> &'static str {
+    self::state(&super::state_to_a2a(state))
 }
 
 /// The name of a state.

@@ -6,6 +6,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
+use taskyard_task::TaskState;
+use taskyard_task::wire::v03;
 
 use super::super::method::Method;
 use super::super::request::{Members, renamed, replace, with_object};
@@ -69,6 +71,11 @@ fn status(mut status: Members) -> Members {
     }
     with_object(&mut status, "message", message);
     status
+}
+
+/// The name of a state that a task ended in.
+pub(super) fn state_of_definition(state: TaskState) -> String {
+    state_name(v03::state_name(state))
 }
 
 /// The definition spells one state in another way than everybody else.

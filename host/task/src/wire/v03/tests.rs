@@ -162,3 +162,13 @@ fn a_webhook_is_an_object_of_its_own() {
     });
     assert_eq!(push_config(&config), expected);
 }
+
+#[test]
+fn states_have_the_names_of_their_version() {
+    for state in TaskState::ALL {
+        let named = super::super::state_to_a2a(state);
+        assert_eq!(serde_json::to_value(&named).unwrap(), state.name());
+        let old = state.name().strip_prefix("TASK_STATE_").unwrap();
+        assert_eq!(state_name(state), old.to_lowercase().replace('_', "-"));
+    }
+}
