@@ -30,6 +30,7 @@ mod parameters;
 mod plain;
 mod rest;
 mod rpc;
+mod single;
 mod sse;
 mod target;
 #[cfg(test)]

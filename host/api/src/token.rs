@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use taskyard_task::Digest;
+
+use crate::single;
 
 /// A secret that a caller must show. Only its digest is kept, so it can end up in no log.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -50,10 +52,67 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The token in the request's `Authorization` header, if there is one (RFC 6750 2.1).
+/// What the header `Authorization` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authorization<'a> {
+    /// Nothing.
+    Absent,
+    /// `Bearer`, with this token (RFC 6750 2.1).
+    Bearer(&'a str),
+    /// Another scheme.
+    Other,
+    /// Several things, or no text.
+    Unclear,
+}
+
+impl<'a> Authorization<'a> {
+    pub(crate) fn read(headers: &'a HeaderMap) -> Self {
+        match single::header_of(headers, "authorization", credentials) {
+            Ok(None) => Self::Absent,
+            Ok(Some(shown)) => bearer_in(shown).map_or(Self::Other, Self::Bearer),
+            Err(_) => Self::Unclear,
+        }
+    }
+}
+
+/// The token in the request's `Authorization` header, if there is one and nothing else.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    match Authorization::read(headers) {
+        Authorization::Bearer(token) => Some(token),
+        Authorization::Absent | Authorization::Other | Authorization::Unclear => None,
+    }
+}
+
+/// The credentials that are joined on one line. A comma is between two of them only if a scheme follows: it
+/// may as well be part of a token, or between the parameters of a scheme (RFC 9110 11.4).
+fn credentials(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    let separates = |rest: &str, at: usize| rest.get(at + 1..).is_some_and(begins_with_scheme);
+    while let Some((at, _)) = rest.match_indices(',').find(|(at, _)| separates(rest, *at)) {
+        let (one, others) = rest.split_at(at);
+        found.push(one.trim());
+        rest = others.get(1..).unwrap_or_default();
+    }
+    found.push(rest.trim());
+    found.retain(|one| !one.is_empty());
+    found
+}
+
+fn begins_with_scheme(text: &str) -> bool {
+    // Registered ones have half of that, and a header full of commas must not cost its square.
+    const LONGEST_SCHEME: usize = 32;
+    let text = text.trim_start();
+    let letters = text.bytes().take(LONGEST_SCHEME);
+    let letters = letters.take_while(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    match letters.count() {
+        0 => false,
+        end => text.as_bytes().get(end) == Some(&b' '),
+    }
+}
+
+fn bearer_in(shown: &str) -> Option<&str> {
+    let (scheme, token) = shown.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim_start())
@@ -61,7 +120,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, header};
 
     use super::*;
 
@@ -92,6 +151,13 @@ mod tests {
         assert_eq!(read("bearer  abc").as_deref(), Some("abc"));
         assert_eq!(read("Basic abc"), None);
         assert_eq!(read("Bearer"), None);
+        assert_eq!(read("Bearer abc, Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(read("Bearer abc, Bearer x"), None);
+        assert_eq!(read("Bearer abc, Basic abc"), None);
+        // A token that an operator wrote may have commas.
+        assert_eq!(read("Bearer a,b").as_deref(), Some("a,b"));
+        assert_eq!(read("Bearer a,b,Bearer a,b").as_deref(), Some("a,b"));
+        assert_eq!(read("Digest realm=\"a, b\", uri=\"/\""), None);
         assert_eq!(bearer(&HeaderMap::new()), None);
     }
 }

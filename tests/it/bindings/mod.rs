@@ -102,6 +102,7 @@ scenarios![
     return_immediately,
     send_and_get,
     stream,
+    tolerance,
     unknown_task,
     versions,
 ];

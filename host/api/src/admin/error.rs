@@ -8,6 +8,7 @@ use tracing::error;
 
 use super::task_view::state_word;
 use crate::body::Unread;
+use crate::error::Violation;
 use crate::plain::problem;
 
 /// Why an operator's request was refused.
@@ -31,12 +32,15 @@ pub(super) enum AdminError {
     WrongContentType,
     #[error("{0}")]
     Unread(#[from] Unread),
+    /// A parameter that nobody can know the value of.
+    #[error("{0}")]
+    Ambiguous(#[from] Violation),
 }
 
 impl AdminError {
     fn row(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Parameter { .. } => (StatusCode::BAD_REQUEST, "invalid"),
+            Self::Parameter { .. } | Self::Ambiguous(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::NoDelivery => (StatusCode::NOT_FOUND, "delivery-not-found"),
             Self::WrongContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type"),
             Self::Unread(Unread::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),

@@ -105,7 +105,7 @@ pub(super) async fn create(
 ) -> Result<Response, AdminError> {
     let order = body::read(&headers, body, MAX_ORDER_BYTES).await?;
     let order: KeyOrder =
-        serde_json::from_slice(&order).map_err(|error| AdminError::Parameter {
+        taskyard_json::from_slice(&order).map_err(|error| AdminError::Parameter {
             parameter: "the body",
             problem: format!("cannot be used: {error}"),
         })?;

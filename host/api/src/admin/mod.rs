@@ -28,7 +28,9 @@ use taskyard_clock::{Clock, IdSource};
 
 use crate::plain::{no_route, problem};
 use crate::token::{Token, bearer};
-use crate::{health, trace};
+use crate::{health, single, trace};
+
+use error::AdminError;
 
 pub use keys::{KeyList, KeyOrder, KeyState, KeyView, MadeKey};
 pub use task_view::{
@@ -118,7 +120,10 @@ pub fn admin_router(admin: Admin) -> Router {
 
 async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     match bearer(request.headers()) {
-        Some(shown) if admin.token.matches(shown) => next.run(request).await,
+        Some(shown) if admin.token.matches(shown) => match with_single_parameters(request) {
+            Ok(request) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        },
         _ => {
             let message = "the request needs the header Authorization: Bearer with the admin token";
             let refusal = problem(StatusCode::UNAUTHORIZED, "unauthenticated", message);
@@ -126,6 +131,19 @@ async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Resp
             (challenge, refusal).into_response()
         }
     }
+}
+
+/// The request with each parameter of its query once.
+fn with_single_parameters(mut request: Request) -> Result<Request, AdminError> {
+    if let Some(query) = request.uri().query() {
+        let query = single::query(query)?;
+        let rewritten = format!("{}?{query}", request.uri().path());
+        // What was a path and a query is one again.
+        if let Ok(uri) = rewritten.parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+    Ok(request)
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

@@ -229,7 +229,7 @@ pub(super) async fn answer(
     let answer = body::read(&headers, body, MAX_ORDER_BYTES).await?;
     // The parser's own words may quote what must not be shown.
     let answer: AnswerOrder =
-        serde_json::from_slice(&answer).map_err(|_| AdminError::Parameter {
+        taskyard_json::from_slice(&answer).map_err(|_| AdminError::Parameter {
             parameter: "the body",
             problem: "must be {\"text\": TEXT} or {\"data\": JSON}".to_owned(),
         })?;
@@ -279,7 +279,7 @@ fn page_size(asked: Option<usize>) -> Result<usize, AdminError> {
 
 async fn order<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, AdminError> {
     let order = body::read(headers, body, MAX_ORDER_BYTES).await?;
-    serde_json::from_slice(&order).map_err(|error| AdminError::Parameter {
+    taskyard_json::from_slice(&order).map_err(|error| AdminError::Parameter {
         parameter: "the body",
         problem: format!("cannot be used: {error}"),
     })

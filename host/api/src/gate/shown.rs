@@ -1,10 +1,10 @@
 //! What a request shows to prove who sends it.
 
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, AsHeaderName};
 
 use super::scheme::API_KEY_HEADER;
-use crate::token::bearer;
+use crate::single;
+use crate::token::Authorization;
 
 /// What a request shows in its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,22 +23,16 @@ impl<'a> Shown<'a> {
     /// Reads the headers. Two credentials could be those of two clients, and nobody should have to guess
     /// which of them a gateway meant; so one of them is refused, unless both are the same.
     pub(super) fn read(headers: &'a HeaderMap) -> Self {
-        let keys = headers.get_all(API_KEY_HEADER).iter().count();
-        let authorizations = headers.get_all(AUTHORIZATION).iter().count();
-        match (bearer(headers), text(headers, API_KEY_HEADER)) {
-            _ if keys > 1 || authorizations > 1 => Self::Unusable,
-            (None, None) if keys == 0 && authorizations == 0 => Self::Nothing,
-            (Some(token), None) if keys == 0 => Self::Bearer(token),
-            (Some(token), Some(key)) if token == key => Self::Bearer(token),
+        let authorization = Authorization::read(headers);
+        match (authorization, single::header(headers, API_KEY_HEADER)) {
+            (Authorization::Absent, Ok(None)) => Self::Nothing,
+            (Authorization::Bearer(token), Ok(None)) => Self::Bearer(token),
+            (Authorization::Bearer(token), Ok(Some(key))) if token == key => Self::Bearer(token),
             // Authorization of another scheme may be for a gateway in front of the host.
-            (None, Some(key)) => Self::ApiKey(key),
+            (Authorization::Absent | Authorization::Other, Ok(Some(key))) => Self::ApiKey(key),
             _ => Self::Unusable,
         }
     }
-}
-
-fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]
@@ -60,8 +54,22 @@ mod tests {
             (&[(A, "Basic eA=="), (K, "k")], Shown::ApiKey("k")),
             (&[(A, "Bearer k"), (K, "k")], Shown::Bearer("k")),
             (&[(A, "Bearer t"), (K, "k")], Shown::Unusable),
-            (&[(A, "Bearer t"), (A, "Bearer t")], Shown::Unusable),
-            (&[(K, "k"), (K, "k")], Shown::Unusable),
+            (&[(A, "Bearer t"), (A, "Bearer t")], Shown::Bearer("t")),
+            (&[(A, "Bearer t, Bearer t")], Shown::Bearer("t")),
+            (&[(A, "Bearer t"), (A, "Bearer u")], Shown::Unusable),
+            (&[(A, "Bearer t, Bearer u"), (K, "k")], Shown::Unusable),
+            (&[(A, "Bearer t"), (A, "Basic eA==")], Shown::Unusable),
+            (
+                &[(A, "Digest a=\"b\", c=\"d\""), (K, "k")],
+                Shown::ApiKey("k"),
+            ),
+            (&[(K, "k"), (K, "k")], Shown::ApiKey("k")),
+            (&[(K, "k, k")], Shown::ApiKey("k")),
+            (&[(K, "k"), (K, "l")], Shown::Unusable),
+            (&[(K, "k,l")], Shown::Unusable),
+            (&[(A, ""), (K, "")], Shown::Nothing),
+            (&[(A, ""), (K, "k")], Shown::ApiKey("k")),
+            (&[(A, "Bearer t"), (K, "")], Shown::Bearer("t")),
             (&[(A, "Basic eA==")], Shown::Unusable),
             (&[(A, "Bearer")], Shown::Unusable),
             (&[(A, "Bearer t"), (K, "\u{e9}")], Shown::Unusable),

@@ -31,8 +31,10 @@ use crate::operation::{self, Answer, Operation};
 use crate::parameters::{Parameters, asked_version};
 use crate::target::Target;
 use crate::trace::RequestId;
-use crate::{Door, body, metric};
+use crate::{Door, body, metric, single};
 
+#[cfg(test)]
+pub(crate) use request::params;
 use status::status_of;
 
 /// The protocol's service, health and reflection.
@@ -96,8 +98,7 @@ fn refuse_transport(headers: &HeaderMap) -> Option<Response> {
         let problem = "gRPC needs the Content-Type application/grpc\n";
         return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, problem).into_response());
     }
-    let encoding = headers.get("grpc-encoding");
-    if encoding.is_none_or(|encoding| encoding == "identity") {
+    if let Ok(None | Some("identity")) = single::header(headers, "grpc-encoding") {
         return None;
     }
     let mut refused: Response =

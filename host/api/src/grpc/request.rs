@@ -18,7 +18,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Errors
 /// If the bytes are not the operation's message, or it holds something that JSON cannot say.
-pub(super) fn params(operation: Operation, message: Bytes) -> Result<Value, ApiError> {
+pub(crate) fn params(operation: Operation, message: Bytes) -> Result<Value, ApiError> {
     let refuse = |error: String| Violation::new("request", format!("cannot be read: {error}"));
     let message = DynamicMessage::decode(input_of(operation)?, message)
         .map_err(|error| refuse(error.to_string()))?;

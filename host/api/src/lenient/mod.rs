@@ -5,6 +5,8 @@
 //! is not what the typed parser takes. This pass also checks types and presence, because it knows
 //! where it is: a violation names the field. Free-form values (`metadata`, `data`) are left alone.
 
+#[cfg(test)]
+mod defaults;
 mod path;
 mod read;
 mod scalar;
@@ -18,7 +20,7 @@ use serde_json::Value;
 use crate::error::Violation;
 
 pub(crate) use shape::requests;
-pub(crate) use shape::{Kind, Shape, TEXTS, choice, field, required};
+pub(crate) use shape::{Kind, Shape, TEXTS, choice, current_name, field, required};
 
 /// The canonical form of a request's `params`; missing ones are an empty object.
 ///

@@ -6,6 +6,7 @@ use super::path::Path;
 use super::scalar;
 use super::shape::{Field, Kind, Presence, Shape};
 use crate::error::Violation;
+use crate::single;
 
 /// The canonical form of a message. Members that no field is named after are dropped (A2A 5.7).
 pub(super) fn message(shape: &Shape, value: Value, path: Path<'_>) -> Result<Value, Violation> {
@@ -19,14 +20,21 @@ pub(super) fn message(shape: &Shape, value: Value, path: Path<'_>) -> Result<Val
         };
         let path = path.member(known.name);
         if let Some(value) = field(known, value, path)?
-            && canonical.insert(known.name.to_owned(), value).is_some()
+            && let Err(differs) = put(&mut canonical, known.name, value)
         {
-            return path.refuse("is given twice, under both of its names");
+            return path.refuse(differs);
         }
     }
     check_required(shape, &canonical, path)?;
     check_choice(shape, &mut canonical, path)?;
     Ok(Value::Object(canonical))
+}
+
+/// A field may be given under each of its names, with the same value.
+fn put(canonical: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), &'static str> {
+    let value = single::same(canonical.swap_remove(name), value)?;
+    canonical.insert(name.to_owned(), value);
+    Ok(())
 }
 
 /// The canonical value of a field; `None` if it is unset, or has the default of a field that cannot
@@ -37,7 +45,11 @@ fn field(field: &Field, given: Value, path: Path<'_>) -> Result<Option<Value>, V
         return Ok(None);
     }
     let value = value(field.kind, given, path)?;
-    let unset = field.presence != Presence::Choice && is_default(field.kind, &value);
+    let unset = match field.presence {
+        Presence::Choice => false,
+        Presence::Implicit => is_default(field.kind, &value),
+        Presence::Optional | Presence::Required => is_empty(field.kind, &value),
+    };
     Ok((!unset).then_some(value))
 }
 
@@ -67,8 +79,17 @@ fn list(kind: Kind, given: Value, path: Path<'_>) -> Result<Value, Violation> {
         .collect()
 }
 
-/// Numbers and booleans of requests all have presence: 0 and `false` say something there.
+/// Whether a value is the one that a field has which is not given.
 fn is_default(kind: Kind, value: &Value) -> bool {
+    match value {
+        Value::Bool(given) => !given,
+        Value::Number(number) => number.as_i64() == Some(0),
+        other => is_empty(kind, other),
+    }
+}
+
+/// Whether a value holds nothing. 0 and `false` say something where a field has presence.
+fn is_empty(kind: Kind, value: &Value) -> bool {
     match (kind, value) {
         (Kind::Text, Value::String(text)) => text.is_empty(),
         (Kind::List(_), Value::Array(items)) => items.is_empty(),
@@ -102,20 +123,25 @@ fn check_choice(
     if shape.choices().next().is_none() {
         return Ok(());
     }
-    let mut chosen = choices_in(shape, canonical);
-    if chosen > 1 {
-        // Clients that write every field they know mean "unset" by a `null` beside another choice.
-        let names: Vec<_> = shape.choices().collect();
-        canonical.retain(|name, value| !(value.is_null() && names.contains(&name.as_str())));
-        chosen = choices_in(shape, canonical);
+    // Clients that write every field they know mean "unset" by a `null` beside another choice, and some by
+    // an empty text.
+    for says_nothing in [Value::is_null, is_empty_text] {
+        if choices_in(shape, canonical) > 1 {
+            let is_choice = |name: &str| shape.choices().any(|choice| choice == name);
+            canonical.retain(|name, value| !(says_nothing(value) && is_choice(name)));
+        }
     }
-    match chosen {
+    match choices_in(shape, canonical) {
         1 => Ok(()),
         _ => {
             let names: Vec<_> = shape.choices().collect();
             path.refuse(format!("must have exactly one of {}", names.join(", ")))
         }
     }
+}
+
+fn is_empty_text(value: &Value) -> bool {
+    value == ""
 }
 
 fn choices_in(shape: &Shape, canonical: &Map<String, Value>) -> usize {

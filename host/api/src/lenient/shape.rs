@@ -17,7 +17,10 @@ pub(crate) struct Field {
 /// Whether a field must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
+    /// Its default says something else than its absence does.
     Optional,
+    /// Its default is the same as its absence: a number or a truth value without presence (proto3).
+    Implicit,
     /// It must, and it must not be empty (A2A 5.7).
     Required,
     /// Exactly one of the message's choices must be there; it may be empty.
@@ -48,6 +51,7 @@ pub(crate) enum Kind {
 impl Shape {
     /// The field that a member of a JSON object means: by its JSON name or by its proto name.
     pub(super) fn field(&self, name: &str) -> Option<&'static Field> {
+        let name = current_name(name);
         self.fields
             .iter()
             .find(|field| field.name == name || is_snake_case_of(name, field.name))
@@ -59,6 +63,14 @@ impl Shape {
         choices
             .filter(|field| field.presence == Presence::Choice)
             .map(|field| field.name)
+    }
+}
+
+/// The name that a field has now, for one that drafts of the protocol called otherwise.
+pub(crate) fn current_name(name: &str) -> &str {
+    match name {
+        "lastUpdatedAfter" | "last_updated_after" => "statusTimestampAfter",
+        _ => name,
     }
 }
 
@@ -76,6 +88,14 @@ pub(crate) const fn field(name: &'static str, kind: Kind) -> Field {
         name,
         kind,
         presence: Presence::Optional,
+    }
+}
+
+const fn implicit(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        presence: Presence::Implicit,
     }
 }
 
@@ -161,14 +181,15 @@ static SEND_CONFIGURATION: Shape = Shape {
             Kind::Message(&INLINE_PUSH_CONFIG),
         ),
         field("historyLength", Kind::Int),
-        field("returnImmediately", Kind::Bool),
+        implicit("returnImmediately", Kind::Bool),
     ],
 };
 
 /// The requests of the protocol's operations (A2A 9.4).
 pub(crate) mod requests {
     use super::{
-        AUTHENTICATION, Kind, MESSAGE, SEND_CONFIGURATION, Shape, TASK_STATE, field, required,
+        AUTHENTICATION, Kind, MESSAGE, SEND_CONFIGURATION, Shape, TASK_STATE, field, implicit,
+        required,
     };
 
     pub(crate) static SEND_MESSAGE: Shape = Shape {
@@ -237,7 +258,7 @@ pub(crate) mod requests {
         fields: &[
             field("tenant", Kind::Text),
             required("taskId", Kind::Text),
-            field("pageSize", Kind::Int),
+            implicit("pageSize", Kind::Int),
             field("pageToken", Kind::Text),
         ],
     };

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::requests::{CREATE_PUSH_CONFIG, GET_EXTENDED_CARD, GET_TASK, LIST_TASKS, SEND_MESSAGE};
+use super::requests::{
+    CREATE_PUSH_CONFIG, GET_EXTENDED_CARD, GET_TASK, LIST_PUSH_CONFIGS, LIST_TASKS, SEND_MESSAGE,
+};
 use super::{Shape, canonical, typed};
 
 #[track_caller]
@@ -42,7 +44,7 @@ fn canonical_requests_stay_as_they_are() {
             "referenceTaskIds": ["r"],
         },
         "configuration": {
-            "acceptedOutputModes": ["text/plain"], "historyLength": 0, "returnImmediately": false,
+            "acceptedOutputModes": ["text/plain"], "historyLength": 0, "returnImmediately": true,
             "taskPushNotificationConfig": {"url": "https://h", "authentication": {"scheme": "Bearer"}},
         },
         "metadata": {"task_id": "left alone"},
@@ -68,11 +70,34 @@ fn proto_names_are_json_names() {
 }
 
 #[test]
-fn a_field_under_both_names_is_refused() {
+fn a_field_under_two_names_has_one_value() {
     check_refused(
         &LIST_TASKS,
         json!({"contextId": "a", "context_id": "b"}),
-        "contextId is given twice, under both of its names",
+        "contextId is given more than once, with different values",
+    );
+    for same in [
+        json!({"pageSize": 5, "page_size": "5"}),
+        json!({"pageSize": 5, "page_size": null}),
+    ] {
+        check(&LIST_TASKS, same, json!({"pageSize": 5}));
+    }
+}
+
+#[test]
+fn a_draft_had_another_name_for_a_field() {
+    let at = "2026-01-31T12:00:00Z";
+    for name in ["lastUpdatedAfter", "last_updated_after"] {
+        check(
+            &LIST_TASKS,
+            json!({name: at}),
+            json!({"statusTimestampAfter": at}),
+        );
+    }
+    check_refused(
+        &LIST_TASKS,
+        json!({"lastUpdatedAfter": at, "statusTimestampAfter": "2026-01-31T13:00:00Z"}),
+        "statusTimestampAfter is given more than once, with different values",
     );
 }
 
@@ -95,6 +120,9 @@ fn null_and_empty_are_unset() {
 fn zero_and_false_say_something() {
     let said = json!({"historyLength": 0, "includeArtifacts": false, "pageSize": 0});
     check(&LIST_TASKS, said.clone(), said);
+    // The definition gives the webhooks' page size no presence, so there 0 is the same as none.
+    let nothing = json!({"taskId": "t", "pageSize": 0, "pageToken": ""});
+    check(&LIST_PUSH_CONFIGS, nothing, json!({"taskId": "t"}));
 }
 
 #[test]
@@ -208,6 +236,7 @@ fn a_part_holds_exactly_one_thing() {
         json!({}),
         json!({"text": "a", "url": "b"}),
         json!({"text": null}),
+        json!({"text": "", "raw": ""}),
     ] {
         check_refused(&SEND_MESSAGE, send_with(wrong), problem);
     }
@@ -215,6 +244,16 @@ fn a_part_holds_exactly_one_thing() {
         &SEND_MESSAGE,
         send_with(json!({"text": "a", "raw": null, "url": null, "data": null})),
         send_with(json!({"text": "a"})),
+    );
+    check(
+        &SEND_MESSAGE,
+        send_with(json!({"text": "", "raw": "", "url": "a", "data": null})),
+        send_with(json!({"url": "a"})),
+    );
+    check(
+        &SEND_MESSAGE,
+        send_with(json!({"text": "", "data": null})),
+        send_with(json!({"text": ""})),
     );
     let null = send_with(json!({"data": null}));
     check(&SEND_MESSAGE, null.clone(), null.clone());

@@ -96,8 +96,9 @@ fn parameters(config: &Config) -> Value {
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "A send that is repeated with the same key takes effect once.",
-            "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            "description": "A send that is repeated with the same key takes effect once. A key has no \
+                comma in it.",
+            "schema": {"type": "string", "pattern": "^[!-+\\--~]{1,255}$"},
         },
         "LastEventId": {
             "name": "Last-Event-ID",

@@ -194,7 +194,10 @@ pub(super) fn is_required(field: &FieldDescriptor) -> bool {
 /// What the specification demands of values in words (3.1.4, 3.2.4, 5.7).
 fn limits(field: &FieldDescriptor, side: Side) -> Map<String, Value> {
     let limits = match (field.name(), side) {
-        ("page_size", Side::Request) => json!({"minimum": 1, "maximum": 100}),
+        // Where it has no presence, 0 is the same as none.
+        ("page_size", Side::Request) if field.supports_presence() => {
+            json!({"minimum": 1, "maximum": 100})
+        }
         ("page_size" | "total_size" | "history_length", _) => json!({"minimum": 0}),
         (_, Side::Request) if is_required(field) && field.is_list() => json!({"minItems": 1}),
         (_, Side::Request) if is_required(field) && field.kind() == Kind::String => {
@@ -257,6 +260,12 @@ mod tests {
             (&json!(1), &json!(100))
         );
         assert_eq!(list["properties"]["historyLength"]["minimum"], 0);
+        let webhooks = schema("ListTaskPushNotificationConfigsRequest", Side::Request);
+        let size = &webhooks["properties"]["pageSize"];
+        assert_eq!(
+            (&size["minimum"], &size["maximum"]),
+            (&json!(0), &Value::Null)
+        );
         let page = schema("ListTasksResponse", Side::Answer);
         assert_eq!(page["properties"]["pageSize"]["minimum"], 0);
         assert_eq!(page["required"].as_array().unwrap().len(), 4);

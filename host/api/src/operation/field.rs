@@ -6,6 +6,7 @@ use taskyard_task::{Seq, TaskId};
 
 use crate::error::{ApiError, Violation};
 use crate::follow::Start;
+use crate::single;
 
 /// The largest page that a client can ask for (A2A 3.1.4).
 const MAX_PAGE_SIZE: i32 = 100;
@@ -24,7 +25,7 @@ pub(super) fn history_length(field: &str, length: Option<i32>) -> Result<Option<
     length.map(counted).transpose()
 }
 
-/// How many items the client wants on a page.
+/// How many items the client wants on a page of tasks, whose definition names the bounds.
 pub(super) fn page_size(size: Option<i32>) -> Result<i32, Violation> {
     match size.unwrap_or(DEFAULT_PAGE_SIZE) {
         size @ 1..=MAX_PAGE_SIZE => Ok(size),
@@ -35,16 +36,22 @@ pub(super) fn page_size(size: Option<i32>) -> Result<i32, Violation> {
     }
 }
 
+/// How many items the client wants at most on a page whose definition names no bounds: a larger page than
+/// there is gets what there is.
+pub(super) fn capped_page_size(size: Option<i32>) -> Result<i32, Violation> {
+    match size.unwrap_or(DEFAULT_PAGE_SIZE) {
+        size @ 1.. => Ok(size.min(MAX_PAGE_SIZE)),
+        _ => Err(Violation::new("pageSize", "must not be negative")),
+    }
+}
+
 /// The last event that a reconnecting client has seen, as `EventSource` says it.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Violation> {
-    let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    let number = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    number.map(|seq| Some(Seq(seq))).ok_or_else(foreign_event)
+    match single::header(headers, LAST_EVENT_ID)?.map(str::parse) {
+        Some(Ok(seq)) => Ok(Some(Seq(seq))),
+        Some(Err(_)) => Err(foreign_event()),
+        None => Ok(None),
+    }
 }
 
 /// The stream of `watch` for a client that has seen the event `seq`.
@@ -86,6 +93,10 @@ mod tests {
         for outside in [-1, 0, 101, i32::MAX] {
             assert!(page_size(Some(outside)).is_err(), "{outside}");
         }
+        for (asked, given) in [(None, 50), (Some(1), 1), (Some(100), 100), (Some(101), 100)] {
+            assert_eq!(capped_page_size(asked), Ok(given));
+        }
+        assert!(capped_page_size(Some(-1)).is_err());
     }
 
     #[test]
@@ -100,7 +111,8 @@ mod tests {
         assert_eq!(last_event_id(&HeaderMap::new()), Ok(None));
         assert_eq!(read(""), Ok(None));
         assert_eq!(read("17"), Ok(Some(Seq(17))));
-        for wrong in ["-1", "x", "1.5", "99999999999999999999"] {
+        assert_eq!(read("17, 17"), Ok(Some(Seq(17))));
+        for wrong in ["-1", "x", "1.5", "99999999999999999999", "17, 18"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,7 @@ use taskyard_broker::IdempotencyKey;
 use taskyard_task::Digest;
 
 use crate::error::Violation;
+use crate::single;
 
 const HEADER: &str = "Idempotency-Key";
 /// Long enough for anything that a client may build a key from; it is only ever hashed.
@@ -16,14 +17,13 @@ pub(super) fn key(
     headers: &HeaderMap,
     params: &Value,
 ) -> Result<Option<IdempotencyKey>, Violation> {
-    let Some(value) = headers.get(HEADER) else {
+    let Some(key) = single::header(headers, HEADER)? else {
         return Ok(None);
     };
-    let key = value.to_str().ok().filter(|key| is_key(key));
-    let key = key.ok_or_else(|| {
+    if !is_key(key) {
         let problem = format!("must be 1 to {MAX_KEY_BYTES} visible ASCII characters");
-        Violation::new(HEADER, problem)
-    })?;
+        return Err(Violation::new(HEADER, problem));
+    }
     Ok(Some(IdempotencyKey {
         key: key.to_owned(),
         body: body_digest(params.clone()),
@@ -71,13 +71,16 @@ mod tests {
     #[test]
     fn keys_are_visible_and_short() {
         let params = json!({});
-        assert!(key(&HeaderMap::new(), &params).unwrap().is_none());
+        for absent in [HeaderMap::new(), with("")] {
+            assert!(key(&absent, &params).unwrap().is_none());
+        }
         let longest = "k".repeat(255);
-        for good in ["a", "~!x", &longest] {
+        for good in ["a", "~!x", r#""a,b""#, &longest] {
             assert_eq!(key(&with(good), &params).unwrap().unwrap().key, good);
         }
+        assert_eq!(key(&with("a, a"), &params).unwrap().unwrap().key, "a");
         let too_long = "k".repeat(256);
-        for bad in ["", "a b", &too_long] {
+        for bad in ["a b", "a,b", "a, b", &too_long] {
             assert!(key(&with(bad), &params).is_err(), "{bad}");
         }
     }

@@ -41,7 +41,7 @@ pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Answer, Api
 pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, ApiError> {
     let request: ListTaskPushNotificationConfigsRequest = request(&LIST_PUSH_CONFIGS, params)?;
     let task = field::task_id(&request.task_id)?;
-    let page_size = field::page_size(request.page_size)?;
+    let page_size = field::capped_page_size(request.page_size)?;
     let broker = call.broker();
     let configs = broker
         .push_configs(&call.caller, &call.agent.name, task)

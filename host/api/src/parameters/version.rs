@@ -1,11 +1,10 @@
 //! Which version of the protocol a request speaks (A2A 3.6).
 
-use axum::extract::Query;
 use axum::http::request::Parts;
-use serde::Deserialize;
 use taskyard_task::WireVersion;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Violation};
+use crate::single;
 
 /// A version that this host speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,31 +33,36 @@ pub(crate) enum AskedVersion {
     /// A2A 3.6.2: a request that names no version is a 0.3 one.
     #[error("the request names no protocol version, which means 0.3")]
     Absent,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named {
-    #[serde(rename = "A2A-Version")]
-    version: Option<String>,
+    /// Nobody can know which version is meant.
+    #[error("{0}")]
+    Unclear(Violation),
 }
 
 /// What the request says: the header, or else the query parameter, or else what the operator assumes. An
 /// empty one counts as absent (A2A 3.6.2).
 pub(crate) fn asked_version(request: &Parts, assumed: Option<&str>) -> AskedVersion {
-    let header = request.headers.get(a2a::SVC_PARAM_VERSION);
-    let header = header.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
-    let query = || Query::<Named>::try_from_uri(&request.uri).ok()?.0.version;
-    header
-        .or_else(query)
-        .filter(|version| !version.is_empty())
-        .or_else(|| assumed.map(str::to_owned))
-        .map_or(AskedVersion::Absent, AskedVersion::Named)
+    match named(request) {
+        Ok(named) => named
+            .or_else(|| assumed.map(str::to_owned))
+            .map_or(AskedVersion::Absent, AskedVersion::Named),
+        Err(unclear) => AskedVersion::Unclear(unclear),
+    }
+}
+
+fn named(request: &Parts) -> Result<Option<String>, Violation> {
+    let header = single::header(&request.headers, a2a::SVC_PARAM_VERSION)?;
+    match (header, request.uri.query()) {
+        (Some(header), _) => Ok(Some(header.to_owned())),
+        (None, Some(query)) => single::parameter(query, &[a2a::SVC_PARAM_VERSION]),
+        (None, None) => Ok(None),
+    }
 }
 
 impl AskedVersion {
     /// The version that is meant, if this host could speak it.
     pub(crate) fn version(&self) -> Option<Version> {
         match self {
+            Self::Unclear(_) => None,
             Self::Absent => Some(Version::V03),
             Self::Named(text) if is_of(text, a2a::VERSION) => Some(Version::V1),
             Self::Named(text) if is_of(text, "0.3") => Some(Version::V03),
@@ -127,7 +131,27 @@ mod tests {
     fn the_query_parameter_counts_where_there_is_no_header() {
         let named = |text: &str| AskedVersion::Named(text.to_owned());
         assert_eq!(asked(None, "/?A2A-Version=1.0", None), named("1.0"));
+        assert_eq!(asked(Some(""), "/?A2A-Version=1.0", None), named("1.0"));
         assert_eq!(asked(Some("0.3"), "/?A2A-Version=1.0", None), named("0.3"));
+    }
+
+    #[test]
+    fn equal_copies_are_one_version_and_different_ones_are_none() {
+        let one = "/?A2A-Version=1.0&A2A-Version=1.0";
+        for (header, uri) in [(Some("1.0, 1.0"), "/"), (None, one), (Some(","), one)] {
+            let version = asked(header, uri, None).version();
+            assert_eq!(version, Some(Version::V1), "{header:?} {uri}");
+        }
+        for (header, uri) in [
+            (Some("1.0, 0.3"), "/"),
+            (Some("1.0,0.3"), one),
+            (None, "/?A2A-Version=1.0&A2A-Version=0.3"),
+        ] {
+            let unclear = asked(header, uri, Some("1.0"));
+            assert_eq!(unclear.version(), None, "{header:?} {uri}");
+            let refused = unclear.require_v1().unwrap_err().to_string();
+            assert!(refused.contains("with different values"), "{refused}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn request(bytes: &[u8]) {
     };
     let body = parts
         .next()
-        .and_then(|body| serde_json::from_slice(body).ok());
+        .and_then(|body| taskyard_json::from_slice(body).ok());
     for (_, operation) in route.resource.methods() {
         let query = uri.query().unwrap_or_default();
         read(&route.resource, *operation, query, body.as_ref());

@@ -23,6 +23,9 @@ use crate::{Door, metric, plain, sse};
 pub(crate) use answer::{Media, name as code_name};
 pub(crate) use route::Route;
 
+#[cfg(test)]
+pub(crate) use params::of_query;
+
 use answer::RestEnvelope;
 
 /// Answers whatever no other door of the host does.

@@ -10,8 +10,9 @@ use super::route::Resource;
 use crate::body::{self, Unread};
 use crate::definition;
 use crate::error::{ApiError, Violation};
+use crate::lenient;
 use crate::operation::Operation;
-use crate::{Config, Door};
+use crate::{Config, Door, single};
 
 /// The request for `operation`. `POST` has it in the body, the other methods in the query, and the
 /// identifiers in the path win.
@@ -50,21 +51,23 @@ async fn of_body(
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(&bytes) {
+    match taskyard_json::from_slice(&bytes) {
         Ok(Value::Object(members)) => Ok(members),
+        Ok(Value::Null) => Ok(Map::new()),
         Ok(_) => Err(Violation::new("body", "must be a JSON object").into()),
         Err(error) => Err(ApiError::Parse(error.to_string())),
     }
 }
 
-/// Parameters by the JSON name or the proto name of their field; others say nothing to us (A2A 5.7).
-pub(super) fn of_query(
+/// Parameters by the JSON name or the proto name of their field; others say nothing to us (A2A 5.7), nor do
+/// empty ones.
+pub(crate) fn of_query(
     shape: &MessageDescriptor,
     query: &str,
 ) -> Result<Map<String, Value>, Violation> {
     let mut params = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
-        if let Some(field) = field(shape, &name) {
+        if let Some(field) = field(shape, &name).filter(|_| !text.is_empty()) {
             add(&mut params, &field, &text)?;
         }
     }
@@ -72,12 +75,13 @@ pub(super) fn of_query(
 }
 
 fn field(shape: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    let name = lenient::current_name(name);
     shape
         .get_field_by_json_name(name)
         .or_else(|| shape.get_field_by_name(name))
 }
 
-/// A list is given by repetition or with commas (A2A 11.5), everything else once.
+/// A list is given by repetition or with commas (A2A 11.5); everything else has one value.
 fn add(
     params: &mut Map<String, Value>,
     field: &FieldDescriptor,
@@ -85,10 +89,10 @@ fn add(
 ) -> Result<(), Violation> {
     let (name, kind) = (field.json_name(), field.kind());
     let before = params.swap_remove(name);
-    let given = match (field.is_list(), before) {
-        (false, None) => value(&kind, text),
-        (false, Some(_)) => return Err(Violation::new(name, "is given more than once")),
-        (true, before) => {
+    let given = match field.is_list() {
+        false => single::same(before, value(&kind, text))
+            .map_err(|differs| Violation::new(name, differs))?,
+        true => {
             let before = before.and_then(|list| list.as_array().cloned());
             let items = text.split(',').map(|item| value(&kind, item));
             before
@@ -105,13 +109,31 @@ fn add(
 /// What a text of the query stands for in JSON. What is nothing of its kind stays a text, and is refused
 /// where it is read.
 fn value(kind: &Kind, text: &str) -> Value {
+    let text = match kind {
+        // A text may have commas of its own.
+        Kind::String => text,
+        _ => single::unjoined(text).unwrap_or(text),
+    };
     match (kind, text) {
+        (Kind::Message(message), text) if message.full_name() == TIMESTAMP => {
+            Value::from(with_plus(text))
+        }
         (Kind::Bool, "true") => Value::Bool(true),
         (Kind::Bool, "false") => Value::Bool(false),
         (Kind::Enum(_), number) if number.parse::<u32>().is_ok() => {
             number.parse::<u32>().map_or(Value::Null, Value::from)
         }
         _ => Value::from(text),
+    }
+}
+
+const TIMESTAMP: &str = "google.protobuf.Timestamp";
+
+/// A timestamp whose `+` was not escaped, which means a space in a query: `12:00:00 02:00`.
+fn with_plus(text: &str) -> String {
+    match text.rsplit_once(' ') {
+        Some((moment, offset)) if moment.contains(':') => format!("{moment}+{offset}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -163,8 +185,59 @@ mod tests {
         ] {
             assert_eq!(list(text), Ok(params), "{text}");
         }
-        for twice in ["pageSize=1&pageSize=2", "pageSize=1&page_size=1"] {
-            assert_eq!(list(twice).unwrap_err().field, "pageSize");
+    }
+
+    #[test]
+    fn equal_copies_are_one_and_empty_ones_are_none() {
+        let list = |text| query(Operation::ListTasks, text);
+        for (text, params) in [
+            ("pageSize=1&pageSize=1", json!({"pageSize": "1"})),
+            ("pageSize=1&page_size=1&pageSize=", json!({"pageSize": "1"})),
+            ("pageSize=1,1", json!({"pageSize": "1"})),
+            ("status=2&status=2", json!({"status": 2})),
+            ("contextId=a,a", json!({"contextId": "a,a"})),
+            (
+                "pageSize=&status=&contextId=&includeArtifacts=&statusTimestampAfter=",
+                json!({}),
+            ),
+        ] {
+            assert_eq!(list(text), Ok(params), "{text}");
+        }
+        for twice in ["pageSize=1&pageSize=2", "pageSize=1&page_size=2"] {
+            let refused = list(twice).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                "pageSize is given more than once, with different values"
+            );
+        }
+        // That it is no number is said where it is read.
+        assert_eq!(list("pageSize=1,2"), Ok(json!({"pageSize": "1,2"})));
+    }
+
+    #[test]
+    fn a_plus_that_came_as_a_space_is_one() {
+        for (given, meant) in [
+            ("2026-01-31T12:00:00+02:00", "2026-01-31T12:00:00+02:00"),
+            ("2026-01-31T12:00:00%2B02:00", "2026-01-31T12:00:00+02:00"),
+            ("2026-01-31+12:00:00+02:00", "2026-01-31 12:00:00+02:00"),
+            ("2026-01-31+12:00:00Z", "2026-01-31 12:00:00Z"),
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+            ("2026-01-31T12:00:00-02:00", "2026-01-31T12:00:00-02:00"),
+            ("2026-01-31", "2026-01-31"),
+        ] {
+            for name in [
+                "statusTimestampAfter",
+                "status_timestamp_after",
+                "lastUpdatedAfter",
+                "last_updated_after",
+            ] {
+                let read = query(Operation::ListTasks, &format!("{name}={given}"));
+                assert_eq!(
+                    read,
+                    Ok(json!({"statusTimestampAfter": meant})),
+                    "{name}={given}"
+                );
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use a2a::JsonRpcId;
 use serde_json::{Map, Value};
 
+use super::id;
 use crate::error::ApiError;
 
 /// A request, taken out of its envelope.
@@ -25,8 +26,15 @@ pub(super) struct Rejected {
 
 /// Reads an envelope. A2A has no use for notifications and batches, so neither is taken.
 pub(super) fn parse(body: &[u8]) -> Result<Envelope, Rejected> {
+    read(body).map_err(|error| Rejected {
+        id: id::in_beginning(body),
+        error,
+    })
+}
+
+fn read(body: &[u8]) -> Result<Envelope, ApiError> {
     let value: Value =
-        serde_json::from_slice(body).map_err(|error| ApiError::Parse(error.to_string()))?;
+        taskyard_json::from_slice(body).map_err(|error| ApiError::Parse(error.to_string()))?;
     let mut members = match value {
         Value::Object(members) => members,
         Value::Array(_) => {
@@ -34,19 +42,13 @@ pub(super) fn parse(body: &[u8]) -> Result<Envelope, Rejected> {
         }
         _ => return invalid("it must be an object"),
     };
-    let id = id(&mut members)?;
-    match rest(members) {
-        Ok((method, params)) => Ok(Envelope { id, method, params }),
-        Err(error) => Err(Rejected { id, error }),
-    }
-}
-
-fn id(members: &mut Map<String, Value>) -> Result<JsonRpcId, Rejected> {
-    match members.swap_remove("id") {
-        None => invalid("id is missing, and notifications are not served"),
+    let id = match members.swap_remove("id") {
+        None => return invalid("id is missing, and notifications are not served"),
         Some(id) => serde_json::from_value(id)
-            .or_else(|_| invalid("id must be a string, an integer or null")),
-    }
+            .or_else(|_| invalid("id must be a string, an integer or null"))?,
+    };
+    let (method, params) = rest(members)?;
+    Ok(Envelope { id, method, params })
 }
 
 fn rest(mut members: Map<String, Value>) -> Result<(String, Option<Value>), ApiError> {
@@ -62,8 +64,8 @@ fn rest(mut members: Map<String, Value>) -> Result<(String, Option<Value>), ApiE
     Ok((method, params))
 }
 
-fn invalid<T>(problem: &'static str) -> Result<T, Rejected> {
-    Err(ApiError::InvalidRequest(problem).into())
+fn invalid<T>(problem: &'static str) -> Result<T, ApiError> {
+    Err(ApiError::InvalidRequest(problem))
 }
 
 #[cfg(test)]
@@ -109,10 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_a_parse_error_without_an_id() {
-        for body in [&b"{"[..], b"", b"\xff", br#"{"id": 1} x"#] {
+    fn what_is_not_json_is_a_parse_error_with_the_id_that_was_read() {
+        let one = JsonRpcId::Number(1);
+        for (body, id) in [
+            (&b"{"[..], JsonRpcId::Null),
+            (b"", JsonRpcId::Null),
+            (b"\xff", JsonRpcId::Null),
+            (br#"{"id": 1} x"#, one.clone()),
+            (br#"{"id": 1, "params": {"a": "#, one),
+        ] {
             let rejected = parse(body).unwrap_err();
-            assert_eq!(rejected.id, JsonRpcId::Null);
+            assert_eq!(rejected.id, id);
             assert!(matches!(rejected.error, ApiError::Parse(_)));
         }
         let deep = "[".repeat(100_000);
@@ -120,11 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_was_cut_costs_a_character() {
+        let body = b"\xef\xbb\xbf{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"m\\ud83d\xff\"}";
+        assert_eq!(parse(body).unwrap().method, "m\u{fffd}\u{fffd}");
+    }
+
+    #[test]
     fn what_is_not_a_request_is_refused() {
         let null = JsonRpcId::Null;
         check_invalid(
             &json!([{"jsonrpc": "2.0", "id": 1, "method": "m"}]),
-            null.clone(),
+            JsonRpcId::Number(1),
             "batches are not served; send one request at a time",
         );
         check_invalid(&json!("m"), null.clone(), "it must be an object");

@@ -3,18 +3,18 @@
 mod answer;
 mod envelope;
 pub(crate) mod fuzzing;
+mod id;
 pub(crate) mod measured;
 
 use std::sync::Arc;
 
-use a2a::JsonRpcId;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::body;
+use crate::body::{self, Incoming};
 use crate::call::Call;
 use crate::compat::{self, Asked};
 use crate::error::ApiError;
@@ -65,15 +65,30 @@ pub(crate) async fn handle(
     outcome.unwrap_or_else(|rejected| refuse(&rejected.error, &rejected.id, &request_id))
 }
 
-/// Lets the caller in and reads the envelope. Nobody's body is read before it is known who sends it.
+/// Lets the caller in and reads the envelope.
 async fn receive(door: &Door, head: &Parts, body: Body) -> Result<(Access, Envelope), Rejected> {
+    let mut body = Incoming::new(&head.headers, body);
+    match admit(door, head, &mut body).await {
+        Ok((access, bytes)) => Ok((access, envelope::parse(&bytes)?)),
+        Err(error) => {
+            let id = id::in_beginning(body.beginning().await);
+            Err(Rejected { id, error })
+        }
+    }
+}
+
+/// Nobody's body is read before it is known who sends it; a refusal looks for the id in how it begins.
+async fn admit(
+    door: &Door,
+    head: &Parts,
+    body: &mut Incoming,
+) -> Result<(Access, Bytes), ApiError> {
     let access = door.gate.admit(head).await?;
     if !body::content_type_is(&head.headers, body::is_json) {
-        return Err(ApiError::WrongContentType.into());
+        return Err(ApiError::WrongContentType);
     }
-    let bytes = body::read(&head.headers, body, door.config.max_body_bytes).await;
-    let envelope = envelope::parse(&bytes.map_err(ApiError::from)?)?;
-    Ok((access, envelope))
+    let bytes = body.whole(door.config.max_body_bytes).await?;
+    Ok((access, bytes))
 }
 
 async fn serve(
@@ -108,14 +123,4 @@ fn tenant_field(params: Option<&Value>) -> Option<&str> {
 fn unknown_method(name: &str) -> ApiError {
     const SHOWN_CHARS: usize = 64;
     ApiError::MethodNotFound(name.chars().take(SHOWN_CHARS).collect())
-}
-
-/// The answer to a request whose id nobody knows.
-impl From<ApiError> for Rejected {
-    fn from(error: ApiError) -> Self {
-        Self {
-            id: JsonRpcId::Null,
-            error,
-        }
-    }
 }

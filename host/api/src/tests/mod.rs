@@ -25,4 +25,5 @@ mod send;
 mod streams;
 mod tasks;
 mod tenants;
+mod tolerance;
 mod worker;

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use a2a::StreamResponse;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use taskyard_task::Seq;
 use taskyard_task::wire::v03::Shown;
@@ -31,7 +31,7 @@ use crate::operation::Answer;
 use crate::parameters::{Parameters, Version, asked_version};
 use crate::sse::Envelope;
 use crate::trace::RequestId;
-use crate::{Door, body, metric, sse};
+use crate::{Door, body, metric, single, sse};
 
 pub(crate) use place::routes;
 
@@ -56,7 +56,10 @@ async fn handle(
     let code = outcome.as_ref().err().map_or(0, ApiError::code);
     let name = method.map_or("none", |method| method.operation().name());
     metric::answered("http-0.3", name, code, began.elapsed());
-    outcome.unwrap_or_else(|error| error::refuse(&error, &request))
+    outcome.unwrap_or_else(|error| {
+        let error = error.with_state_names(answer::state_of_definition);
+        error::refuse(&error, &request)
+    })
 }
 
 async fn answered(
@@ -111,7 +114,7 @@ async fn read(door: &Door, method: Method, head: &Parts, body: Body) -> Result<V
     }
     let bytes = body::read(&head.headers, body, door.config.max_body_bytes).await?;
     let mut value: Value =
-        serde_json::from_slice(&bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
+        taskyard_json::from_slice(&bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
     if let Value::Object(members) = &mut value
         && let Some(message) = members.swap_remove("request")
     {
@@ -120,16 +123,11 @@ async fn read(door: &Door, method: Method, head: &Parts, body: Body) -> Result<V
     Ok(value)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asks {
-    history_length: Option<i32>,
-}
-
 fn history_length(head: &Parts) -> Result<Option<i32>, Violation> {
-    let asks = Query::<Asks>::try_from_uri(&head.uri);
-    let asks = asks.map_err(|_| Violation::new("historyLength", "must be a 32-bit integer"))?;
-    Ok(asks.0.history_length)
+    let names = ["historyLength", "history_length"];
+    let text = single::parameter(head.uri.query().unwrap_or_default(), &names)?;
+    let number = text.map(|text| text.parse::<i32>()).transpose();
+    number.map_err(|_| Violation::new("historyLength", "must be a 32-bit integer"))
 }
 
 /// The request as 0.3's JSON-RPC has it.

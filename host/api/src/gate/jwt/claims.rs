@@ -44,6 +44,8 @@ pub(super) fn check_times(
 pub(super) fn access(config: &JwtIssuer, claims: &Claims) -> Result<Access, Denied> {
     let subject = claims.get("sub").and_then(Value::as_str);
     let subject = subject.filter(|text| (1..=MAX_SUBJECT_BYTES).contains(&text.len()));
+    // What stands for a character that could not be read must not make one of two subjects.
+    let subject = subject.filter(|text| !text.contains(char::REPLACEMENT_CHARACTER));
     let subject = subject.ok_or(Denied::Wrong(Credential::Jwt, "no subject"))?;
     if !config
         .required_scope
@@ -176,7 +178,13 @@ mod tests {
             let found = tenant_of(&config(json!({})), json!({"sub": "u", "tenant": wrong}));
             assert!(matches!(found, Err(Denied::NotEnough(_))), "{found:?}");
         }
-        for wrong in [json!(null), json!(""), json!(7), json!("u".repeat(1_025))] {
+        for wrong in [
+            json!(null),
+            json!(""),
+            json!(7),
+            json!("u\u{fffd}"),
+            json!("u".repeat(1_025)),
+        ] {
             let found = tenant_of(&fixed, json!({"sub": wrong}));
             assert!(matches!(found, Err(Denied::Wrong(..))), "{found:?}");
         }

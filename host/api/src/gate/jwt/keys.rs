@@ -61,7 +61,7 @@ impl KeySet {
     /// # Errors
     /// For the operator: what is wrong with the document.
     pub(super) fn parse(document: &[u8]) -> Result<Self, String> {
-        let document: Document = serde_json::from_slice(document)
+        let document: Document = taskyard_json::from_slice(document)
             .map_err(|error| format!("it is no JSON web key set: {error}"))?;
         if document.keys.len() > MAX_KEYS {
             return Err(format!("it has more than {MAX_KEYS} keys"));

@@ -195,7 +195,7 @@ impl Inner {
 
     async fn discover(&self, url: &str) -> Result<String, String> {
         let document = self.get(url).await?;
-        let found: Discovered = serde_json::from_slice(&document)
+        let found: Discovered = taskyard_json::from_slice(&document)
             .map_err(|error| format!("{url} is no discovery document: {error}"))?;
         match found.issuer == self.issuer {
             true => Ok(found.jwks_uri),

@@ -77,7 +77,7 @@ impl Header {
 
 fn json<T: DeserializeOwned>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    taskyard_json::from_slice(&bytes).ok()
 }
 
 #[cfg(test)]
@@ -122,6 +122,15 @@ mod tests {
             let token = with_header(header);
             assert_eq!(Token::parse(&token).is_ok(), taken, "{header}");
         }
+    }
+
+    #[test]
+    fn a_name_that_was_cut_in_the_middle_of_a_character_costs_no_token() {
+        let header = encoded(r#"{"alg":"ES256"}"#);
+        let claims = encoded("\u{feff}{\"sub\":\"u\",\"name\":\"Zo\\ud83d\"}");
+        let token = format!("{header}.{claims}.c2ln");
+        let claims = Token::parse(&token).unwrap().claims;
+        assert_eq!(claims["name"], "Zo\u{fffd}");
     }
 
     #[test]
