@@ -73,7 +73,7 @@ async fn what_is_wrong_with_a_request_is_named() {
     assert_eq!(field("GET", "/tasks?pageSize=101", None).await, "pageSize");
     assert_eq!(field("GET", "/tasks?pageSize=x", None).await, "pageSize");
     assert_eq!(
-        field("GET", "/tasks?pageSize=1&pageSize=1", None).await,
+        field("GET", "/tasks?pageSize=1&pageSize=2", None).await,
         "pageSize"
     );
     assert_eq!(

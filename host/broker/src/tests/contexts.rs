@@ -125,7 +125,6 @@ async fn a_reference_to_what_the_client_may_not_know_is_dropped() {
     assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
 }
 
-/// A follow-up is as free to refer to what it likes, and so is a message to somebody's child.
 #[tokio::test]
 async fn follow_ups_keep_the_references_that_are_known() {
     let yard = Yard::new(Config::default()).await;
