@@ -1,5 +1,7 @@
 //! Who may call: API keys from the command line, and tokens that an issuer signed.
 
+use futures::StreamExt as _;
+use reqwest::Body;
 use serde_json::{Value, json};
 
 use crate::cli::{Done, taskyard};
@@ -58,6 +60,28 @@ async fn the_first_key_shuts_the_host_and_opens_it_for_its_client() {
     let seen = with_key(&host, &other).call("ListTasks", json!({})).await;
     assert_eq!(seen["totalSize"], 0);
     assert!(!host.log().contains(&key) && !host.log().contains(&other));
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_which_request_was_refused() {
+    let host = Host::with(&["echo"], Settings::default()).await;
+    make(&host, "acme", &[]);
+    let body = json!({"jsonrpc": "2.0", "id": "mine", "method": "ListTasks"}).to_string();
+    // A client that does not send what it announced is not waited for.
+    let stuck = futures::stream::iter([Ok::<_, std::io::Error>(body.clone())])
+        .chain(futures::stream::pending());
+    for body in [Body::from(body), Body::wrap_stream(stuck)] {
+        let request = host
+            .agent("echo")
+            .post()
+            .header("content-type", "application/json");
+        let answer = in_time("a refusal", request.body(body).send())
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 401);
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["id"], "mine", "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -112,6 +112,35 @@ async fn the_id_of_a_refused_request_is_repeated_if_it_is_known() {
 }
 
 #[tokio::test]
+async fn the_id_is_found_in_what_is_not_quite_a_request() {
+    let host = host().await;
+    let whole = request_body("GetTask", json!({"id": "x"}));
+    let large = request_body("GetTask", json!({"id": "x".repeat(MAX_BODY_BYTES)})).to_string();
+    let cut = whole.to_string().trim_end_matches('}').to_owned();
+    for (what, body) in [
+        ("a cut one", cut),
+        ("one with more behind it", format!("{whole} x")),
+        ("one in a batch", format!("[{whole}]")),
+        (
+            "one with half a character",
+            whole.to_string().replace("\"x\"", "\"\\ud83d\""),
+        ),
+        ("one with a mark in front", format!("\u{feff}{whole}")),
+        ("one that is too large", large),
+    ] {
+        let request = host.agent("echo").post();
+        let request = request
+            .header("content-type", "application/json")
+            .body(body);
+        let answer = in_time(what, request.send()).await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["id"], whole["id"], "{what}: {answer}");
+        assert!(answer["error"].is_object(), "{what}: {answer}");
+    }
+    assert_unharmed(&host).await;
+}
+
+#[tokio::test]
 async fn another_version_of_the_protocol_is_refused() {
     let host = host().await;
     let body = request_body("SendMessage", json!({"message": message("x")}));
