@@ -9,10 +9,13 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::future::ready;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt, try_unfold};
+use http::HeaderMap;
 use reqwest::Response;
 use taskyard_task::{HttpError, HttpHead, HttpHeader};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::call::Call;
+use crate::coding::{self, Pieces};
 use crate::outbound::failure;
 
 /// Names and values of all headers of a response.
@@ -20,29 +23,81 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// What a header counts for besides its text, so that there cannot be very many empty ones.
 const HEADER_OVERHEAD: usize = 32;
 
+/// A response that has begun: its head, and its content as it comes in.
+pub(crate) struct Begun {
+    pub(crate) head: HttpHead,
+    pub(crate) content: Pieces,
+    /// How many bytes are on their way, if the server said so.
+    announced: Option<u64>,
+    /// The largest content.
+    limit: u64,
+}
+
+impl Begun {
+    /// A response to `call`, without its content codings.
+    ///
+    /// # Errors
+    /// If its head is too large, or its content is coded in a way that cannot be undone.
+    pub(crate) fn new(call: &Call, mut response: Response) -> Result<Self, HttpError> {
+        let limit = call.max_response_bytes;
+        check_head(response.headers())?;
+        let codings = coding::codings(
+            &call.method,
+            &call.headers,
+            response.status(),
+            response.headers(),
+        )?;
+        let announced = response.content_length();
+        coding::adjust(response.headers_mut(), &codings);
+        let head = head(&response);
+        let coded = limited(response.bytes_stream().map_err(failure).boxed(), limit);
+        let content = match codings.as_slice() {
+            [] => coded,
+            // A few bytes may be very many once they are decoded.
+            codings => limited(coding::undo(codings, coded), limit),
+        };
+        Ok(Self {
+            head,
+            content,
+            announced,
+            limit,
+        })
+    }
+
+    /// All of its content.
+    ///
+    /// # Errors
+    /// If it is too large, or breaks off.
+    pub(crate) async fn whole(mut self) -> Result<(HttpHead, Vec<u8>), HttpError> {
+        let limit = self.limit;
+        // What announces itself as too large is not read at all.
+        if self.announced.is_some_and(|length| length > limit) {
+            return Err(HttpError::TooLarge { limit });
+        }
+        let mut body = Vec::new();
+        while let Some(piece) = self.content.try_next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok((self.head, body))
+    }
+}
+
 /// The body of a response as it comes in. Ends after an error.
 pub struct BodyStream(BoxStream<'static, Result<Bytes, HttpError>>);
 
 impl BodyStream {
-    /// The rest of `response`, which may be silent for `silence` and have `limit` bytes. `permit` is given
-    /// back at its end.
-    pub(crate) fn new(
-        response: Response,
-        silence: Duration,
-        limit: u64,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
-        let pieces = try_unfold(
-            (response, 0, permit),
-            move |(mut response, read, permit)| async move {
-                let next = tokio::time::timeout(silence, next(&mut response, read, limit)).await;
-                let piece = next.unwrap_or(Err(HttpError::TimedOut))?;
-                Ok(piece.map(|piece| {
-                    let read = read + piece.len() as u64;
-                    (piece, (response, read, permit))
-                }))
-            },
-        );
+    /// The rest of a response, which may be silent for `silence`. `permit` is given back at its end.
+    pub(crate) fn new(content: Pieces, silence: Duration, permit: OwnedSemaphorePermit) -> Self {
+        let pieces = try_unfold((content, permit), move |(mut content, permit)| async move {
+            let next = tokio::time::timeout(silence, content.try_next()).await;
+            let piece = next.unwrap_or(Err(HttpError::TimedOut))?;
+            Ok(piece.map(|piece| (piece, (content, permit))))
+        });
+        Self::unguarded(pieces.boxed())
+    }
+
+    /// All pieces, however long they take.
+    pub(crate) fn unguarded(pieces: Pieces) -> Self {
         Self(pieces.try_filter(|piece| ready(!piece.is_empty())).boxed())
     }
 }
@@ -61,47 +116,39 @@ impl fmt::Debug for BodyStream {
     }
 }
 
-/// Reads all that is left.
-pub(crate) async fn whole(mut response: Response, limit: u64) -> Result<Vec<u8>, HttpError> {
-    // What announces itself as too large is not read at all.
-    if response
-        .content_length()
-        .is_some_and(|length| length > limit)
-    {
-        return Err(HttpError::TooLarge { limit });
-    }
-    let mut body = Vec::new();
-    while let Some(piece) = next(&mut response, body.len() as u64, limit).await? {
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
+/// The pieces up to `limit` bytes, and an error after that.
+fn limited(pieces: Pieces, limit: u64) -> Pieces {
+    let mut read = 0_u64;
+    let count = move |piece: Bytes| {
+        read = read.saturating_add(piece.len() as u64);
+        ready(match read > limit {
+            true => Err(HttpError::TooLarge { limit }),
+            false => Ok(piece),
+        })
+    };
+    pieces.and_then(count).boxed()
 }
 
-async fn next(response: &mut Response, read: u64, limit: u64) -> Result<Option<Bytes>, HttpError> {
-    let piece = response.chunk().await.map_err(failure)?;
-    match &piece {
-        Some(piece) if read + piece.len() as u64 > limit => Err(HttpError::TooLarge { limit }),
-        _ => Ok(piece),
+fn check_head(headers: &HeaderMap) -> Result<(), HttpError> {
+    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + HEADER_OVERHEAD
+    };
+    match headers.iter().map(size).sum::<usize>() > MAX_HEAD_BYTES {
+        true => Err(HttpError::TooLarge {
+            limit: MAX_HEAD_BYTES as u64,
+        }),
+        false => Ok(()),
     }
 }
 
 /// Status and headers.
-pub(crate) fn head(response: &Response) -> Result<HttpHead, HttpError> {
-    let headers = response.headers();
-    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        name.as_str().len() + value.len() + HEADER_OVERHEAD
-    };
-    if headers.iter().map(size).sum::<usize>() > MAX_HEAD_BYTES {
-        return Err(HttpError::TooLarge {
-            limit: MAX_HEAD_BYTES as u64,
-        });
-    }
+fn head(response: &Response) -> HttpHead {
     let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| HttpHeader {
         name: name.as_str().to_owned(),
         value: value.as_bytes().to_vec(),
     };
-    Ok(HttpHead {
+    HttpHead {
         status: response.status().as_u16(),
-        headers: headers.iter().map(header).collect(),
-    })
+        headers: response.headers().iter().map(header).collect(),
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use taskyard_task::egress::{EgressRule, Origin, OriginHost, Scheme};
 use taskyard_task::http::is_about_connection;
 use taskyard_task::{EgressPolicy, HttpError};
@@ -73,12 +73,36 @@ impl Call {
         })
     }
 
+    /// Makes a request ready that no rule needs to allow, with a response of at most `most_bytes`.
+    ///
+    /// # Errors
+    /// [`HttpError::Invalid`] if it cannot be sent.
+    pub(crate) fn unruled(request: Request, most_bytes: u64) -> Result<Self, HttpError> {
+        let url = parse_url(&request.url)?;
+        Ok(Self {
+            method: parse_method(&request.method)?,
+            origin: origin(&url)?,
+            url,
+            headers: own_headers(&request)?,
+            timeout: request.timeout.unwrap_or(Duration::MAX),
+            retry: None,
+            max_response_bytes: request
+                .max_response_bytes
+                .unwrap_or(most_bytes)
+                .min(most_bytes),
+            body: request.body,
+        })
+    }
+
     /// The request of one more attempt.
     pub(crate) fn to_request(&self) -> reqwest::Request {
         let mut request = reqwest::Request::new(self.method.clone(), self.url.clone());
         *request.headers_mut() = self.headers.clone();
         if !self.body.is_empty() {
             *request.body_mut() = Some(self.body.clone().into());
+        } else if means_content(&self.method) {
+            let none = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, none);
         }
         request
     }
@@ -88,6 +112,11 @@ impl Call {
 pub(crate) fn check(url: &str, policy: &EgressPolicy, guard: &Guard) -> Result<(), HttpError> {
     let origin = origin(&parse_url(url)?)?;
     permission(policy, guard, &origin).map(|_| ())
+}
+
+/// Whether a request without a body must say so (RFC 9110 8.6): strict servers answer 411 otherwise.
+fn means_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn invalid(problem: impl Into<String>) -> HttpError {

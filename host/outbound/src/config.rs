@@ -17,7 +17,7 @@ pub struct Config {
     pub allow: Vec<String>,
     /// How long one attempt may take, and how long a stream may be silent, in milliseconds.
     pub timeout_ms: u64,
-    /// The largest body of a response, in bytes.
+    /// The largest body of a response, in bytes, also after it is decompressed.
     pub max_response_bytes: u64,
     /// How many requests may be under way at once; further ones wait.
     pub max_concurrent: usize,

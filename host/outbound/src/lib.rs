@@ -2,14 +2,16 @@
 //!
 //! Workers' requests pass through [`Outbound`]: the rules of their agent, the guard against addresses that
 //! only the host can reach, the secrets that are added on the way, the limits, the retries. The engine
-//! calls it. Webhooks are posted by `notify`, with the [`Guard`] and the [`client()`] of this room. It knows
+//! calls it, and `delegate` for children on other hosts. The command line has its own way, [`Direct`]. Webhooks are posted by `notify`, with the [`Guard`] and the [`client()`] of this room. It knows
 //! nothing of tasks, logs and replays: it is called for what has to be sent now.
 
 mod address;
 mod body;
 mod call;
 mod client;
+mod coding;
 mod config;
+mod direct;
 mod guard;
 mod lookup;
 mod metric;
@@ -23,6 +25,7 @@ mod tests;
 pub use body::BodyStream;
 pub use client::{client, describe};
 pub use config::{Config, Error};
+pub use direct::Direct;
 pub use guard::{Guard, GuardConfig, NoException, Refused};
 pub use outbound::Outbound;
 pub use request::{Request, Retry};

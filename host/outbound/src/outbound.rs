@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::body::{self, BodyStream};
+use crate::body::{Begun, BodyStream};
 use crate::call::{self, Call};
 use crate::client::{client, describe};
 use crate::config::{Config, Error};
@@ -137,9 +137,8 @@ impl Shared {
         let _slot = self.slot().await?;
         let began = self.clock.instant();
         let exchange = async {
-            let response = self.send(call).await?;
-            let head = body::head(&response)?;
-            let body = body::whole(response, call.max_response_bytes).await?;
+            let begun = Begun::new(call, self.send(call).await?)?;
+            let (head, body) = begun.whole().await?;
             Ok(HttpResponse { head, body })
         };
         let result = within(call.timeout, exchange).await;
@@ -150,15 +149,11 @@ impl Shared {
     async fn stream_once(&self, call: &Call) -> Result<(HttpHead, BodyStream), HttpError> {
         let slot = self.slot().await?;
         let began = self.clock.instant();
-        let beginning = async {
-            let response = self.send(call).await?;
-            Ok((body::head(&response)?, response))
-        };
+        let beginning = async { Begun::new(call, self.send(call).await?) };
         let result = within(call.timeout, beginning).await;
-        log(call, began, result.as_ref().map(|(head, _)| head));
-        let (head, response) = result?;
-        let body = BodyStream::new(response, call.timeout, call.max_response_bytes, slot);
-        Ok((head, body))
+        log(call, began, result.as_ref().map(|begun| &begun.head));
+        let Begun { head, content, .. } = result?;
+        Ok((head, BodyStream::new(content, call.timeout, slot)))
     }
 
     async fn slot(&self) -> Result<OwnedSemaphorePermit, HttpError> {

@@ -14,7 +14,7 @@ pub struct Request {
     pub url: String,
     /// Those about the connection (`Host`, `Content-Length`, ...) are not sent.
     pub headers: Vec<HttpHeader>,
-    /// Sent whole; nothing if it is empty.
+    /// Sent whole. If it is empty, methods that mean a body say that it is.
     pub body: Bytes,
     /// How long one attempt may take, or how long a stream may be silent. The operator's limit if absent
     /// or longer.
@@ -23,8 +23,25 @@ pub struct Request {
     pub retry: Option<Retry>,
     /// The `Idempotency-Key` header, unless the worker set one.
     pub idempotency_key: Option<String>,
-    /// The largest body of a response, in bytes. The operator's limit if absent or larger.
+    /// The largest body of a response, in bytes, coded and decoded. The operator's limit if absent or larger.
     pub max_response_bytes: Option<u64>,
+}
+
+impl Request {
+    /// A request that is sent once, with the operator's limits.
+    #[must_use]
+    pub fn new(method: &str, url: &str, body: Bytes) -> Self {
+        Self {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body,
+            timeout: None,
+            retry: None,
+            idempotency_key: None,
+            max_response_bytes: None,
+        }
+    }
 }
 
 /// When a request is tried again: after no connection, a broken one, a timeout, or one of some statuses.

@@ -34,17 +34,27 @@ impl Server {
 
     /// Answers one connection after the other with these bytes, the last ones of which may be missing.
     async fn scripted(answers: Vec<(&str, Then)>) -> Self {
+        let bytes = |(answer, then): (&str, Then)| (answer.as_bytes().to_vec(), then);
+        Self::with(answers.into_iter().map(bytes).collect()).await
+    }
+
+    /// Answers with bytes that are no text.
+    async fn sending(answers: Vec<Vec<u8>>) -> Self {
+        let answers = answers.into_iter().map(|answer| (answer, Then::Close));
+        Self::with(answers.collect()).await
+    }
+
+    async fn with(answers: Vec<(Vec<u8>, Then)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, requests) = mpsc::unbounded_channel();
-        let answers = answers.into_iter();
-        let mut answers: VecDeque<_> = answers.map(|(a, then)| (a.to_owned(), then)).collect();
+        let mut answers = VecDeque::from(answers);
         tokio::spawn(async move {
             let mut open = Vec::new();
             while let Some((answer, then)) = answers.pop_front() {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read(&mut stream).await;
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
                 if matches!(then, Then::Hang) {
                     open.push(stream);
                 }
@@ -587,5 +597,193 @@ fn a_configuration_is_checked() {
         ),
     ] {
         assert_eq!(config.check().unwrap_err().to_string(), problem);
+    }
+}
+
+/// `text` as encoders of the coding write it.
+async fn coded(coding: &str, text: &[u8]) -> Vec<u8> {
+    use async_compression::tokio::bufread::{
+        BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder,
+    };
+    let mut coded = Vec::new();
+    let read = match coding {
+        "gzip" => GzipEncoder::new(text).read_to_end(&mut coded).await,
+        "deflate" => ZlibEncoder::new(text).read_to_end(&mut coded).await,
+        "bare deflate" => DeflateEncoder::new(text).read_to_end(&mut coded).await,
+        "br" => BrotliEncoder::new(text).read_to_end(&mut coded).await,
+        "zstd" => ZstdEncoder::new(text).read_to_end(&mut coded).await,
+        _ => panic!("{coding}"),
+    };
+    read.unwrap();
+    coded
+}
+
+/// A response with a body that is coded like this.
+fn coded_answer(status: &str, coding: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\nx-kind: a\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+const CODINGS: [&str; 5] = ["gzip", "deflate", "bare deflate", "br", "zstd"];
+
+fn on_the_wire(coding: &str) -> &str {
+    coding.rsplit(' ').next().unwrap()
+}
+
+#[tokio::test]
+async fn what_a_server_coded_for_the_way_is_decoded() {
+    let text = "All work and no play. ".repeat(5_000);
+    for coding in CODINGS {
+        let body = coded(coding, text.as_bytes()).await;
+        let answer = coded_answer("200 OK", on_the_wire(coding), &body);
+        let server = Server::sending(vec![answer.clone(), answer]).await;
+        let response = fetch(&server.policy("{}"), get(&server.url()))
+            .await
+            .unwrap();
+        assert_eq!(response.body, text.as_bytes(), "{coding}");
+        assert_eq!(response.head.headers, [header("x-kind", "a")], "{coding}");
+        let (status, read, end) = streamed(&server, get(&server.url())).await;
+        assert_eq!(
+            (status, read.as_slice(), end),
+            (200, text.as_bytes(), Ok(())),
+            "{coding}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn codings_lie_on_top_of_each_other() {
+    let gzip = coded("gzip", b"hello").await;
+    let both = coded("br", &gzip).await;
+    // Two members of gzip are one body, and no body at all is no content.
+    let twice = [gzip.as_slice(), &gzip].concat();
+    let answers = vec![
+        coded_answer("200 OK", "gzip, br", &both),
+        coded_answer("200 OK", "gzip", &twice),
+        coded_answer("200 OK", "gzip", b""),
+        coded_answer("503 Busy", "identity, X-Gzip", &gzip),
+    ];
+    let server = Server::sending(answers).await;
+    for (status, expected) in [
+        (200, &b"hello"[..]),
+        (200, b"hellohello"),
+        (200, b""),
+        (503, b"hello"),
+    ] {
+        let response = fetch(&server.policy("{}"), get(&server.url()))
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.head.status, response.body.as_slice()),
+            (status, expected)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_few_bytes_that_become_very_many_are_refused() {
+    let bomb = vec![b'x'; 4 << 20];
+    for coding in CODINGS {
+        let body = coded(coding, &bomb).await;
+        assert!(body.len() < 64 << 10, "{coding}");
+        let answer = coded_answer("200 OK", on_the_wire(coding), &body);
+        let server = Server::sending(vec![answer.clone(), answer]).await;
+        let limited = || Request {
+            max_response_bytes: Some(64 << 10),
+            ..get(&server.url())
+        };
+        let refused = fetch(&server.policy("{}"), limited()).await.unwrap_err();
+        assert_eq!(refused, HttpError::TooLarge { limit: 64 << 10 }, "{coding}");
+        assert!(refused.to_string().contains("65536"));
+        let (_, read, end) = streamed(&server, limited()).await;
+        assert!(read.len() <= 64 << 10, "{coding}");
+        assert_eq!(end, Err(refused), "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_is_an_error_and_not_an_empty_body() {
+    for coding in CODINGS {
+        let text: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
+        let whole = coded(coding, &text).await;
+        let cut = coded_answer("200 OK", on_the_wire(coding), &whole[..whole.len() / 2]);
+        let plain = coded_answer("200 OK", on_the_wire(coding), b"{\"plain\": true}");
+        let server = Server::sending(vec![cut, plain]).await;
+        for _ in 0..2 {
+            let failed = fetch(&server.policy("{}"), get(&server.url())).await;
+            let Err(HttpError::Failed(text)) = &failed else {
+                panic!("{coding}: {failed:?}");
+            };
+            let words = format!("cannot be decoded as {}", on_the_wire(coding));
+            assert!(text.contains(&words), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_coding_nobody_knows_is_for_workers_that_ask_for_it() {
+    let answer = coded_answer("200 OK", "dcb", b"\x01\x02");
+    let server = Server::sending(vec![answer.clone(), answer]).await;
+    let failed = fetch(&server.policy("{}"), get(&server.url())).await;
+    assert!(
+        failed
+            .unwrap_err()
+            .to_string()
+            .contains("content coding \"dcb\""),
+    );
+    let asking = Request {
+        headers: vec![header("Accept-Encoding", "gzip, dcb")],
+        ..get(&server.url())
+    };
+    let response = fetch(&server.policy("{}"), asking).await.unwrap();
+    assert_eq!(response.body, b"\x01\x02");
+    assert!(
+        response
+            .head
+            .headers
+            .contains(&header("content-encoding", "dcb"))
+    );
+}
+
+#[tokio::test]
+async fn the_events_of_a_coded_stream_come_as_they_are_sent() {
+    use async_compression::tokio::write::GzipEncoder;
+    let mut encoder = GzipEncoder::new(Vec::new());
+    encoder.write_all(b"data: one\n\n").await.unwrap();
+    encoder.flush().await.unwrap();
+    let head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n";
+    let answer = [&head[..], encoder.get_ref()].concat();
+    let server = Server::with(vec![(answer, Then::Hang)]).await;
+    let outbound = outbound(&Config::default());
+    let begun = outbound
+        .stream(&server.policy("{}"), get(&server.url()))
+        .await;
+    let (_, mut body) = begun.unwrap();
+    let piece = body.try_next().await.unwrap().unwrap();
+    assert_eq!(piece, b"data: one\n\n"[..], "although more is to come");
+}
+
+#[tokio::test]
+async fn methods_that_mean_a_body_say_that_there_is_none() {
+    for (method, says) in [
+        ("POST", true),
+        ("PUT", true),
+        ("PATCH", true),
+        ("GET", false),
+        ("DELETE", false),
+        ("OPTIONS", false),
+    ] {
+        let mut server = Server::answering(&[OK]).await;
+        let request = Request {
+            method: method.to_owned(),
+            ..get(&server.url())
+        };
+        fetch(&server.policy("{}"), request).await.unwrap();
+        let sent = server.next().await;
+        let found = sent.matches("content-length: 0\r\n").count();
+        assert_eq!(found, usize::from(says), "{sent}");
     }
 }

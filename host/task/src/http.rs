@@ -20,21 +20,25 @@ impl HttpHeader {
     }
 }
 
+/// Headers that are about the connection and therefore the host's own business, besides all whose names
+/// begin with `proxy-`. The SDK has the same list, to refuse them by name; a test of it compares the two.
+pub const CONNECTION_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Whether a header is about the connection and therefore the host's own business. Workers' headers of
 /// these names are not sent, and operators cannot add them. `name` is in lower case.
 #[must_use]
 pub fn is_about_connection(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    NAMES.contains(&name) || name.starts_with("proxy-")
+    CONNECTION_HEADERS.contains(&name) || name.starts_with("proxy-")
 }
 
 /// How a response begins.
@@ -59,7 +63,7 @@ impl HttpHead {
 pub struct HttpResponse {
     /// Status and headers.
     pub head: HttpHead,
-    /// As it came; nothing is decoded or decompressed.
+    /// The content: what the server coded for the way (`Content-Encoding`) is decoded.
     #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
 }

@@ -13,7 +13,9 @@ const MAX_FIELDS_BYTES: usize = 64 << 10;
 /// What a header counts for besides its text, so that there cannot be very many empty ones.
 const HEADER_OVERHEAD: usize = 32;
 
-/// Headers that are about the connection, which is the host's business. Workers cannot set them.
+/// Headers that are about the connection, which is the host's business. Workers cannot set them, and see
+/// that: so the list is part of the replay contract. What is missing here compared with
+/// [`taskyard_task::http::CONNECTION_HEADERS`] can be set, as client libraries do, and is not sent.
 const FORBIDDEN: [&str; 9] = [
     "connection",
     "host",
