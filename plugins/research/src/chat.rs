@@ -79,7 +79,7 @@ impl Tokens {
             if data == "[DONE]" {
                 return Ok(None);
             }
-            let chunk: Chunk = serde_json::from_str(&data).or_fail("model", "no chat chunk")?;
+            let chunk: Chunk = http::json(&data).or_fail("model", "no chat chunk")?;
             if let Some(token) = chunk.token() {
                 return Ok(Some(token));
             }

@@ -115,13 +115,14 @@ impl Part {
         }
     }
 
-    /// The JSON value as `T`; nothing if this part does not hold JSON.
+    /// The JSON value as `T`; nothing if this part does not hold JSON. The author of the part is a
+    /// stranger: what is not a character becomes U+FFFD.
     ///
     /// # Errors
     /// When the value does not look like a `T`.
     pub fn as_json<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         match &self.body {
-            Body::Json(json) => Ok(Some(serde_json::from_str(json)?)),
+            Body::Json(json) => Ok(Some(taskyard_json::from_slice(json.as_bytes())?)),
             _ => Ok(None),
         }
     }

@@ -1,15 +1,29 @@
 //! Server-sent events, as language models send their tokens.
 
+use super::Response;
 use super::lines::{Lines, MAX_LINE_BYTES, too_long};
-use crate::Result;
+use crate::{Error, Result};
+
+/// The media type of server-sent events.
+const EVENT_STREAM: &str = "text/event-stream";
+/// Nothing to read, and that is meant.
+const NO_CONTENT: u16 = 204;
 
 /// The data of the server-sent events of a stream: the `data` lines of each event, joined by line ends.
-/// Names and numbers of events are left out. An event that was cut off at the end is not given. An error
-/// is the last item.
+/// Names and numbers of events are left out. An error is the last item.
+///
+/// Servers are lenient, and so is this: the content type does not matter as long as there are events, the
+/// last one may lack the empty line at its end, and bytes that are not UTF-8 become U+FFFD, as the
+/// standard has it. But a body that is something else, such as the JSON of an error or a page of a proxy, is
+/// never taken for a stream without events: it is the error `not-events`, and so is a body that ends
+/// with a line that belongs to no event.
 #[derive(Debug)]
 pub struct Events {
     lines: Lines,
     parser: EventParser,
+    /// Whether there was an event.
+    any: bool,
+    is_over: bool,
 }
 
 impl Events {
@@ -17,6 +31,41 @@ impl Events {
         Self {
             lines,
             parser: EventParser::default(),
+            any: false,
+            is_over: false,
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<String>> {
+        for line in self.lines.by_ref() {
+            if let Some(event) = self.parser.take(&line?)? {
+                self.any = true;
+                return Ok(Some(event));
+            }
+        }
+        // HTTP tells whether the body is whole, so what lacks its empty line is whole as well.
+        if let Some(event) = self.parser.data.take() {
+            self.any = true;
+            return Ok(Some(event));
+        }
+        self.check_end().map(|()| None)
+    }
+
+    /// Whether what was read is a stream of events.
+    fn check_end(&self) -> Result<()> {
+        if self.parser.is_strange() {
+            return Err(not_events(&self.lines.head()?));
+        }
+        if self.any {
+            return Ok(());
+        }
+        // Nothing at all: the head must say that it is about events.
+        let head = self.lines.head()?;
+        match media_type(&head) {
+            Some(other) if other != EVENT_STREAM && head.status != NO_CONTENT => {
+                Err(not_events(&head))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -25,16 +74,30 @@ impl Iterator for Events {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let event = match self.lines.next()? {
-                Ok(line) => self.parser.take(&line).transpose(),
-                Err(error) => Some(Err(error)),
-            };
-            if event.is_some() {
-                return event;
-            }
+        if self.is_over {
+            return None;
         }
+        let event = self.next_event().transpose();
+        self.is_over = !matches!(event, Some(Ok(_)));
+        event
     }
+}
+
+fn media_type(head: &Response) -> Option<String> {
+    let value = head.header("content-type")?;
+    let name = value.split(';').next().unwrap_or_default();
+    Some(name.trim().to_ascii_lowercase())
+}
+
+fn not_events(head: &Response) -> Error {
+    let kind =
+        media_type(head).map_or_else(|| "no content type".to_owned(), |name| format!("{name:?}"));
+    let message = format!(
+        "the response is not a stream of server-sent events, or does not end as one: its status is {} and \
+         its type is {kind}",
+        head.status
+    );
+    Error::permanent("not-events", message)
 }
 
 /// The event that is being read.
@@ -43,6 +106,10 @@ struct EventParser {
     data: Option<String>,
     /// Whether there was a line already: only before the first one there may be a byte order mark.
     began: bool,
+    /// Whether there was a line of an event, or a comment.
+    any: bool,
+    /// Whether there was a line that is none, and no complete event after it.
+    stray: bool,
 }
 
 impl EventParser {
@@ -54,12 +121,21 @@ impl EventParser {
             .and_then(|mark| line.strip_prefix(mark))
             .unwrap_or(line);
         if line.is_empty() {
-            return Ok(self.data.take());
+            let event = self.data.take();
+            self.stray &= event.is_none();
+            return Ok(event);
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        if field == "data" {
-            self.add(value.strip_prefix(' ').unwrap_or(value))?;
+        match field {
+            "data" => self.add(value.strip_prefix(' ').unwrap_or(value))?,
+            "" | "event" | "id" | "retry" => {}
+            // Unknown fields are to be ignored, but a stream does not consist of nothing else.
+            other => {
+                self.stray |= !is_name(other);
+                return Ok(None);
+            }
         }
+        self.any = true;
         Ok(None)
     }
 
@@ -74,20 +150,33 @@ impl EventParser {
         }
         Ok(())
     }
+
+    /// Whether the lines so far are not those of a stream of events.
+    fn is_strange(&self) -> bool {
+        self.stray || (self.began && !self.any)
+    }
+}
+
+/// Whether this may be the name of a field that is not known yet.
+fn is_name(field: &str) -> bool {
+    let may_be = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    field.bytes().all(may_be)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn events(text: &str) -> Vec<String> {
+    /// The events in a text, and whether it is one of events.
+    fn events(text: &str) -> (Vec<String>, bool) {
         let mut parser = EventParser::default();
         let events = text.lines().filter_map(|line| parser.take(line).unwrap());
-        events.collect()
+        let events = events.collect();
+        (events, !parser.is_strange())
     }
 
     #[test]
-    fn only_data_of_complete_events_is_given() {
+    fn only_data_of_events_is_given() {
         for (text, expected) in [
             ("data: one\n\ndata: two\n\n", vec!["one", "two"]),
             ("\u{feff}data:one\n\n", vec!["one"]),
@@ -95,11 +184,29 @@ mod tests {
             ("data: {\ndata: }\n\n", vec!["{\n}"]),
             (": a comment\n\n\n", vec![]),
             ("data\n\n", vec![""]),
-            ("database: no\n\n", vec![]),
-            ("data: cut off\n", vec![]),
+            ("database: no\ndata: yes\n\n", vec!["yes"]),
+            ("", vec![]),
+            ("<p>\ndata: yes\n\n", vec!["yes"]),
         ] {
-            assert_eq!(events(text), expected, "{text:?}");
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(events(text), (expected, true), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_something_else_is_noticed() {
+        for text in [
+            "{\"error\": \"overloaded\"}",
+            "<html>\n<body>busy</body>\n</html>\n",
+            "OK\n",
+            "\u{1f}\u{fffd}\u{8}\0\0:x",
+            "database: no\n\n",
+            ": comment\n{\"error\": 1}\n",
+        ] {
+            assert_eq!(events(text), (vec![], false), "{text:?}");
+        }
+        let (given, is_right) = events("data: one\n\n{\"error\": \"overloaded\"}\n");
+        assert_eq!((given.len(), is_right), (1, false));
     }
 
     #[test]

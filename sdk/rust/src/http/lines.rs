@@ -1,13 +1,16 @@
 //! The lines of a stream, wherever its pieces are cut.
 
-use super::Stream;
-use crate::{Error, Result};
+use super::{Response, Stream};
+use crate::{Error, OpError, Result};
 
 /// The longest line, and the most data of one server-sent event. More is no text that somebody wrote line
 /// by line, and would only fill the memory.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// The lines of a stream, without their ends: LF, CR LF or CR. An error is the last item.
+///
+/// Bytes that are not UTF-8 become U+FFFD each: one of them is worth less than the line that it is in. Read the
+/// pieces of the stream instead if the bytes matter.
 #[derive(Debug)]
 pub struct Lines {
     stream: Stream,
@@ -22,6 +25,11 @@ impl Lines {
             buffer: LineBuffer::default(),
             is_over: false,
         }
+    }
+
+    /// Status and headers.
+    pub(super) fn head(&self) -> Result<Response, OpError> {
+        self.stream.head()
     }
 
     /// Each turn takes a line or one more piece of the stream, which ends.

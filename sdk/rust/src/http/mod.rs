@@ -40,6 +40,12 @@
 //! stream that had begun is not sent again either: the pieces so far are safe, and the next one is
 //! `Interrupted`.
 //!
+//! # What comes back
+//!
+//! The body is what the server means, not how it was coded for the way: the host undoes `gzip`, `deflate`,
+//! `br` and `zstd`, also in streams, and removes `content-encoding` and `content-length` then. A coding that it
+//! does not know is a failure, unless the worker asked for it by name with an `accept-encoding` header.
+//!
 //! # Failures
 //!
 //! A failure is in the log as well, so that a run that is tried again meets it again. So let the host try a
@@ -47,6 +53,7 @@
 //! [`transient`](crate::ResultExt::transient); or send the request again yourself.
 
 mod events;
+mod headers;
 mod lines;
 mod request;
 mod response;
@@ -58,7 +65,9 @@ pub use request::{Request, Retry};
 pub use response::Response;
 pub use stream::Stream;
 
-use crate::OpError;
+use serde::de::DeserializeOwned;
+
+use crate::{OpError, Result};
 
 /// Gets what is at `url`, and waits for the response, whatever its status.
 ///
@@ -66,6 +75,14 @@ use crate::OpError;
 /// Like [`Request::send`].
 pub fn get(url: impl Into<String>) -> Result<Response, OpError> {
     request("GET", url).send()
+}
+
+/// Reads JSON that the other side wrote, such as the data of an event, as [`Response::json`] reads a body.
+///
+/// # Errors
+/// `json`, when it does not look like a `T`.
+pub fn json<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<T> {
+    Ok(taskyard_json::from_slice(text.as_ref())?)
 }
 
 /// A request with another method, or with more to say.

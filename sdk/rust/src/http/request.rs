@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Response, Stream};
+use super::{Response, Stream, headers};
 use crate::host::TicketId;
 use crate::millis::{self, Millis};
 use crate::{OpError, Result, Ticket, current};
@@ -57,7 +57,8 @@ impl Request {
         self
     }
 
-    /// Adds a header. The host sets `Host` and `Content-Length`.
+    /// Adds a header. Those about the connection, such as `Host`, `Content-Length` and `Connection`, are
+    /// set by the host: a request that has one of them is refused when it is to be sent.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -125,8 +126,10 @@ impl Request {
     /// # Errors
     /// [`OpError::Denied`] when the operator does not allow the host; [`OpError::Failed`] when there was
     /// no response, [`OpError::TimedOut`] when there was none in time; [`OpError::LimitExceeded`] when it
-    /// is too large; [`OpError::Interrupted`] only with [`at_most_once`](Self::at_most_once).
+    /// is too large; [`OpError::Interrupted`] only with [`at_most_once`](Self::at_most_once);
+    /// [`OpError::Invalid`] when there can be no such request, or it has a header that the host sets.
     pub fn send(self) -> Result<Response, OpError> {
+        headers::check(&self.headers)?;
         current::host().fetch(self)
     }
 
@@ -150,9 +153,10 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`OpError::LimitExceeded`] when too many are under way. The errors of [`send`](Self::send) come
-    /// when the ticket is taken.
+    /// [`OpError::LimitExceeded`] when too many are under way; [`OpError::Invalid`] when it has a header
+    /// that the host sets. The other errors of [`send`](Self::send) come when the ticket is taken.
     pub fn start(self) -> Result<Ticket<Response>, OpError> {
+        headers::check(&self.headers)?;
         let id = current::host().fetch_start(self)?;
         Ok(Ticket::new(id, take))
     }
@@ -162,6 +166,7 @@ impl Request {
     /// # Errors
     /// Like [`start`](Self::start).
     pub fn stream(self) -> Result<Stream, OpError> {
+        headers::check(&self.headers)?;
         let id = current::host().stream_start(self)?;
         Ok(Stream::new(id))
     }

@@ -42,18 +42,26 @@ impl Response {
         Err(Error::permanent("http-status", message))
     }
 
-    /// The body as text. What is no UTF-8 is replaced.
+    /// The body as text. Bytes that are not UTF-8 become U+FFFD each: one of them is worth less than the
+    /// text that it is in. Where every byte matters, `String::from_utf8(response.body)?` refuses them.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as a JSON value, whatever the status.
+    /// The body as a JSON value, whatever the status. A byte order mark is skipped, and what is not a
+    /// character (half of an emoji, a byte that is not UTF-8) becomes U+FFFD.
     ///
     /// # Errors
-    /// `json`, when the body does not look like a `T`; the status is part of the message.
+    /// `json`, when the body does not look like a `T`; status and content type are part of the message.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let message = format!("a response with status {}: {error}", self.status);
+        taskyard_json::from_slice(&self.body).map_err(|error| {
+            let kind = self.header("content-type").unwrap_or("no content type");
+            let status = self.status;
+            let message = if self.body.is_empty() {
+                format!("a response with status {status} has no body")
+            } else {
+                format!("a response with status {status} ({kind}): {error}")
+            };
             Error::permanent("json", message)
         })
     }

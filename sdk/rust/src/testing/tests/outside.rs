@@ -448,3 +448,127 @@ fn scopes_share_what_they_say_and_crashes_write_nothing_twice() {
     // Without a store in common nothing is shared.
     assert_eq!(Host::new().run::<Counts>().final_text().unwrap(), "1111");
 }
+
+#[test]
+fn a_body_that_is_no_stream_of_events_is_an_error() {
+    let of = |kind: &str, body: &str| Reply::bytes(body).header("content-type", kind);
+    for (reply, says) in [
+        (
+            of("application/json", r#"{"error": "busy"}"#),
+            "\"application/json\"",
+        ),
+        (
+            of("text/html; charset=utf-8", "<html>\n</html>\n"),
+            "\"text/html\"",
+        ),
+        (
+            of("text/event-stream", r#"{"error": "busy"}"#),
+            "\"text/event-stream\"",
+        ),
+        (of("text/plain", ""), "\"text/plain\""),
+        (
+            Reply::bytes([0x1f, 0x8b, 8, 0, b'\n', 0, 3, 0xff]),
+            "no content type",
+        ),
+        (
+            Reply::pieces(["data: a\n\n", "{\"error\": \"overloaded\"}"])
+                .header("content-type", "text/event-stream"),
+            "does not end as one",
+        ),
+    ] {
+        let run = model(reply.clone()).run::<Chats>();
+        let failure = run.failure().unwrap_or_else(|| panic!("{reply:?}"));
+        assert_eq!(failure.code(), "not-events", "{reply:?}");
+        assert!(failure.message().contains(says), "{failure}");
+    }
+}
+
+#[test]
+fn what_is_a_stream_of_events_all_the_same_is_read() {
+    for (reply, answer) in [
+        (Reply::text("data: a\n\ndata: b\n\n"), "ab"),
+        (Reply::text("data: a\n\ndata: b\n"), "ab"),
+        (Reply::text("data: a\r\n\r\ndata: b"), "ab"),
+        (Reply::bytes(": nothing new\n\n"), ""),
+        (Reply::bytes(""), ""),
+        (Reply::events([""; 0]), ""),
+        (Reply::text("").with_status(204), ""),
+        (Reply::bytes(b"data: caf\xe9\n\n".to_vec()), "caf\u{fffd}"),
+    ] {
+        let run = model(reply.clone()).run::<Chats>();
+        assert!(run.is_completed(), "{reply:?}");
+        assert_eq!(run.artifact_text("answer").as_deref(), Some(answer));
+    }
+    // What broke off is not whole.
+    let cut = Reply::pieces(["data: a\n\ndata: b"]).breaks_off("reset");
+    let run = model(cut).run::<Chats>();
+    assert_eq!(run.failure().map(Error::code), Some("failed"));
+}
+
+worker!(SetsHeader, |_task, input| {
+    let request = || http::request("POST", "https://a.example/").header(input.text(), "x");
+    let refusals = [
+        request().send().map(drop),
+        request().start().map(drop),
+        request().stream().map(drop),
+    ];
+    let texts = refusals.map(|refused| match refused {
+        Err(OpError::Invalid(text)) => text,
+        other => format!("{other:?}"),
+    });
+    assert_eq!(texts[0], texts[1]);
+    assert_eq!(texts[0], texts[2]);
+    Ok(Outcome::completed_with(texts[0].clone()))
+});
+
+#[test]
+fn headers_of_the_connection_are_refused_before_anything_is_sent() {
+    for name in [
+        "Host",
+        "connection",
+        "Content-Length",
+        "Proxy-Authorization",
+    ] {
+        let host = Host::new().respond("POST https://a.example/", Reply::text("x"));
+        let run = host.message(name).run::<SetsHeader>();
+        let text = run.final_text().unwrap();
+        assert!(text.starts_with(&format!("the header {name:?}")), "{text}");
+        assert!(run.requests.is_empty());
+    }
+}
+
+worker!(ReadsJson, |_task, _input| {
+    let response = http::get("https://a.example/")?;
+    let value: Value = response.json()?;
+    Ok(Outcome::completed_with(
+        value["a"].as_str().unwrap_or("none"),
+    ))
+});
+
+#[test]
+fn the_json_of_strangers_is_read_and_what_is_none_is_described() {
+    let read = |reply| {
+        let host = Host::new().respond("GET https://a.example/", reply);
+        host.run::<ReadsJson>()
+    };
+    for (body, value) in [
+        (&br#"{"a": "\ud83d!"}"#[..], "\u{fffd}!"),
+        (b"\xef\xbb\xbf{\"a\": \"b\"}", "b"),
+        (b"{\"a\": \"caf\xe9\"}", "caf\u{fffd}"),
+    ] {
+        assert_eq!(
+            read(Reply::bytes(body)).final_text().as_deref(),
+            Some(value)
+        );
+    }
+    for (reply, says) in [
+        (Reply::text("<html>"), "status 200 (text/plain)"),
+        (Reply::bytes("").with_status(502), "status 502 has no body"),
+        (Reply::bytes([0x1f, 0x8b]), "status 200 (no content type)"),
+    ] {
+        let run = read(reply);
+        let failure = run.failure().unwrap();
+        assert_eq!(failure.code(), "json");
+        assert!(failure.message().contains(says), "{failure}");
+    }
+}
