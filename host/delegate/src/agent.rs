@@ -5,22 +5,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use a2a::{
-    A2AError, AgentCard, AgentInterface, CancelTaskRequest, GetTaskRequest, ListTasksRequest,
-    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, StreamResponse,
-    SubscribeToTaskRequest, TRANSPORT_PROTOCOL_JSONRPC, Task, error_code,
+    A2AError, CancelTaskRequest, GetTaskRequest, ListTasksRequest, SendMessageConfiguration,
+    SendMessageRequest, SendMessageResponse, StreamResponse, SubscribeToTaskRequest, Task,
 };
 use a2a_client::A2AClient;
 use futures::stream::BoxStream;
 use taskyard_clock::{Clock, Instant};
 use taskyard_outbound::Outbound;
 use taskyard_task::{AgentName, EgressPolicy, RemoteChild, wire};
-use url::Url;
 
-use crate::line::{Line, read_card};
-use crate::problem::Problem;
+use crate::card::Card;
+use crate::carrier::{Carrier, Governed};
+use crate::discover::find;
+use crate::line::Line;
+use crate::problem::{ConnectError, Problem};
 
-/// Where agents have their cards (A2A 8.2).
-const CARD_PATH: &str = "/.well-known/agent-card.json";
 /// How long a card counts. Agents move rarely, and children are looked at often.
 const CARD_AGE: Duration = Duration::from_secs(300);
 /// Cards that are remembered; each is an address and little more.
@@ -38,17 +37,9 @@ pub(crate) struct Agents {
 /// By the agent under whose rules they were read, and the address.
 type Cards = HashMap<(AgentName, String), (Instant, Card)>;
 
-/// What matters of an agent's card.
-#[derive(Debug, Clone)]
-pub(crate) struct Card {
-    endpoint: String,
-    tenant: Option<String>,
-    streams: bool,
-}
-
 /// A remote agent.
 pub(crate) struct Agent {
-    client: A2AClient<Line>,
+    client: A2AClient<Line<Governed>>,
     /// Whether tasks can be followed by a stream.
     pub(crate) streams: bool,
 }
@@ -93,9 +84,7 @@ impl Agents {
     }
 
     async fn ask(&self, child: &RemoteChild, policy: &EgressPolicy) -> Result<Card, Problem> {
-        let line = self.line(child, policy, card_url(&child.url)?);
-        let document = line.get("an agent card").await?;
-        let card = card(read_card(document)?)?;
+        let card = find(&self.carrier(policy), &child.url).await?;
         let now = self.clock.instant();
         let mut cards = self.cards();
         if cards.len() >= MAX_CARDS {
@@ -106,22 +95,17 @@ impl Agents {
     }
 
     fn agent(&self, child: &RemoteChild, policy: &EgressPolicy, card: Card) -> Agent {
-        let client = A2AClient::new(self.line(child, policy, card.endpoint));
+        let key = Some(child.message_id.clone());
         Agent {
-            client: match card.tenant {
-                Some(tenant) => client.with_tenant(tenant),
-                None => client,
-            },
             streams: card.streams,
+            client: client(self.carrier(policy), card, key),
         }
     }
 
-    fn line(&self, child: &RemoteChild, policy: &EgressPolicy, endpoint: String) -> Line {
-        Line {
+    fn carrier(&self, policy: &EgressPolicy) -> Governed {
+        Governed {
             outbound: self.outbound.clone(),
             policy: policy.clone(),
-            endpoint,
-            idempotency_key: child.message_id.clone(),
         }
     }
 
@@ -134,36 +118,32 @@ fn key(child: &RemoteChild) -> (AgentName, String) {
     (child.agent.clone(), child.url.clone())
 }
 
-/// The address of a card is that of a JSON document; anything else is that of a host or an agent.
-fn card_url(url: &str) -> Result<String, Problem> {
-    let wrong = |error| Problem::Denied(format!("{url:?} is no address: {error}"));
-    let mut url = Url::parse(url).map_err(wrong)?;
-    let path = url.path();
-    if !path.ends_with(".json") {
-        let path = format!("{}{CARD_PATH}", path.trim_end_matches('/'));
-        url.set_path(&path);
+/// Finds the agent at `address` and makes a client for it: any A2A server that speaks 1.0 over JSON-RPC or
+/// HTTP+JSON. The address is that of a host, of an agent, of its card, or one that the card of its host names.
+///
+/// # Errors
+/// Why there is none, for the one who gave the address.
+pub async fn connect<C: Carrier>(
+    carrier: C,
+    address: &str,
+) -> Result<A2AClient<Line<C>>, ConnectError> {
+    match find(&carrier, address).await {
+        Ok(card) => Ok(client(carrier, card, None)),
+        Err(problem) => Err(problem.into()),
     }
-    Ok(url.into())
 }
 
-pub(crate) fn card(card: AgentCard) -> Result<Card, Problem> {
-    let fits = |interface: &&AgentInterface| {
-        let version = interface.protocol_version.split('.').next();
-        interface.protocol_binding == TRANSPORT_PROTOCOL_JSONRPC
-            && matches!(version, Some("1" | "") | None)
-    };
-    let Some(interface) = card.supported_interfaces.iter().find(fits) else {
-        return Err(Problem::Refused {
-            code: error_code::VERSION_NOT_SUPPORTED,
-            reason: "it does not speak A2A 1.0 over JSON-RPC".to_owned(),
-        });
-    };
-    let tenant = interface.tenant.clone();
-    Ok(Card {
-        endpoint: interface.url.clone(),
-        tenant: tenant.filter(|tenant| !tenant.is_empty()),
-        streams: card.capabilities.streaming == Some(true),
-    })
+fn client<C: Carrier>(carrier: C, card: Card, key: Option<String>) -> A2AClient<Line<C>> {
+    let client = A2AClient::new(Line {
+        carrier,
+        endpoint: card.endpoint,
+        binding: card.binding,
+        idempotency_key: key,
+    });
+    match card.tenant {
+        Some(tenant) => client.with_tenant(tenant),
+        None => client,
+    }
 }
 
 impl Agent {
@@ -236,39 +216,5 @@ impl Agent {
             tenant: None,
         };
         Ok(self.client.subscribe_to_task(&request).await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cards_are_found_by_the_address_of_a_host_an_agent_or_the_card() {
-        for (url, found) in [
-            (
-                "https://a.example",
-                "https://a.example/.well-known/agent-card.json",
-            ),
-            (
-                "https://a.example/",
-                "https://a.example/.well-known/agent-card.json",
-            ),
-            (
-                "https://a.example/agents/x/",
-                "https://a.example/agents/x/.well-known/agent-card.json",
-            ),
-            (
-                "https://a.example/x?key=1",
-                "https://a.example/x/.well-known/agent-card.json?key=1",
-            ),
-            (
-                "https://a.example/cards/x.json",
-                "https://a.example/cards/x.json",
-            ),
-        ] {
-            assert_eq!(card_url(url).as_deref(), Ok(found));
-        }
-        assert!(matches!(card_url("nowhere"), Err(Problem::Denied(_))));
     }
 }

@@ -1,11 +1,9 @@
 //! Takes server-sent events out of a stream of bytes.
 
-/// Larger events are dropped: all that matters here is that something happened.
-const MAX_EVENT_BYTES: usize = 1 << 20;
-
 /// Takes server-sent events out of a stream of bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events {
+    limit: usize,
     line: Vec<u8>,
     data: Vec<u8>,
     /// Whether bytes of the line were dropped, so that it is not empty although it looks so.
@@ -14,9 +12,35 @@ pub(crate) struct Events {
     after_return: bool,
 }
 
+/// An event was larger than the limit, and its data is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+/// The data of an event.
+type Event = Result<Vec<u8>, TooLarge>;
+
 impl Events {
+    /// Takes in events of at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            line: Vec::new(),
+            data: Vec::new(),
+            cut: false,
+            too_large: false,
+            after_return: false,
+        }
+    }
+
+    /// The event that lacked its end when the stream came to its own. HTTP tells whether a stream is whole, so
+    /// the event is, too.
+    pub(crate) fn finish(&mut self) -> Option<Event> {
+        let rest = (!self.line.is_empty()).then(|| self.end_line()).flatten();
+        rest.or_else(|| self.end_line())
+    }
+
     /// Takes in what came, and gives the data of the events that it completed.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Event> {
         let mut complete = Vec::new();
         for byte in bytes {
             let after_return = std::mem::take(&mut self.after_return);
@@ -27,7 +51,7 @@ impl Events {
                     self.after_return = *byte == b'\r';
                     complete.extend(self.end_line());
                 }
-                byte if self.line.len() + self.data.len() < MAX_EVENT_BYTES => {
+                byte if self.line.len() + self.data.len() < self.limit => {
                     self.line.push(*byte);
                 }
                 _ => {
@@ -40,13 +64,15 @@ impl Events {
     }
 
     /// An empty line ends an event.
-    fn end_line(&mut self) -> Option<Vec<u8>> {
+    fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
         let cut = std::mem::take(&mut self.cut);
         if line.is_empty() && !cut {
             let data = std::mem::take(&mut self.data);
-            let too_large = std::mem::take(&mut self.too_large);
-            return (!too_large && !data.is_empty()).then_some(data);
+            if std::mem::take(&mut self.too_large) {
+                return Some(Err(TooLarge));
+            }
+            return (!data.is_empty()).then_some(Ok(data));
         }
         if let Some(data) = line.strip_prefix(b"data:") {
             if !self.data.is_empty() {
@@ -65,8 +91,13 @@ mod tests {
 
     use super::*;
 
-    fn texts(events: Vec<Vec<u8>>) -> Vec<String> {
-        let text = |event| String::from_utf8(event).unwrap();
+    const LIMIT: usize = 1 << 20;
+
+    fn texts(events: Vec<Event>) -> Vec<String> {
+        let text = |event: Event| match event {
+            Ok(event) => String::from_utf8(event).unwrap(),
+            Err(TooLarge) => "too large".to_owned(),
+        };
         events.into_iter().map(text).collect()
     }
 
@@ -76,21 +107,22 @@ mod tests {
             let stream =
                 ": ping||id: 1|data: {\"a\":1}||data:x|data: y||event: z||data: unfinished|";
             let stream = stream.replace('|', end);
-            let found = texts(Events::default().push(stream.as_bytes()));
+            let mut events = Events::new(LIMIT);
+            let found = texts(events.push(stream.as_bytes()));
             assert_eq!(found, ["{\"a\":1}", "x\ny"], "{end:?}");
+            let last = texts(events.finish().into_iter().collect());
+            assert_eq!(last, ["unfinished"], "{end:?}");
+            assert_eq!(events.finish(), None);
         }
     }
 
     #[test]
-    fn an_event_that_is_too_large_is_dropped() {
-        let mut events = Events::default();
-        let large = format!(
-            "data: {}\n\ndata: small\n\n",
-            "x".repeat(2 * MAX_EVENT_BYTES)
-        );
-        assert_eq!(texts(events.push(large.as_bytes())), ["small"]);
-        let many = "data: line\n".repeat(MAX_EVENT_BYTES) + "\ndata: small\n\n";
-        assert_eq!(texts(events.push(many.as_bytes())), ["small"]);
+    fn the_data_of_an_event_that_is_too_large_is_dropped() {
+        let mut events = Events::new(LIMIT);
+        let large = format!("data: {}\n\ndata: small\n\n", "x".repeat(2 * LIMIT));
+        assert_eq!(texts(events.push(large.as_bytes())), ["too large", "small"]);
+        let many = "data: line\n".repeat(LIMIT) + "\ndata: small\n\n";
+        assert_eq!(texts(events.push(many.as_bytes())), ["too large", "small"]);
     }
 
     proptest! {
@@ -99,9 +131,9 @@ mod tests {
             stream in "(data: ?[a-z]{0,5}(\n|\r\n)|[:\n]){0,20}",
             cut in 0_usize..100,
         ) {
-            let whole = Events::default().push(stream.as_bytes());
+            let whole = Events::new(LIMIT).push(stream.as_bytes());
             let (head, tail) = stream.as_bytes().split_at(cut.min(stream.len()));
-            let mut events = Events::default();
+            let mut events = Events::new(LIMIT);
             let mut found = events.push(head);
             found.extend(events.push(tail));
             prop_assert_eq!(found, whole);

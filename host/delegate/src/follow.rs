@@ -298,6 +298,8 @@ impl<D: Desk> Follower<D> {
             match event {
                 Some(Ok(event)) if is_end(&event) => return Watched::Changed,
                 Some(Ok(_)) => watched = Watched::Moved,
+                // Something happened, whatever it was.
+                Some(Err(error)) if is_too_large(error.clone()) => watched = Watched::Moved,
                 Some(Err(_)) | None => return watched,
             }
         }
@@ -346,6 +348,10 @@ enum Watched {
     Moved,
     /// Nothing.
     Nothing,
+}
+
+fn is_too_large(error: A2AError) -> bool {
+    matches!(Problem::from(error), Problem::TooLarge(_))
 }
 
 fn is_end(event: &StreamResponse) -> bool {

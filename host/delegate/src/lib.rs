@@ -6,19 +6,30 @@
 //! go down at any time.
 //!
 //! It knows nothing of runs and logs, and keeps nothing that must not be lost.
+//!
+//! How a remote agent is found and spoken to is the same for the command line, which calls [`connect`].
 
 mod agent;
+mod answer;
+mod card;
+mod carrier;
 mod delegate;
 mod desk;
+mod discover;
 mod events;
 mod follow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod line;
+mod operation;
 mod pace;
 mod problem;
 mod schedule;
 #[cfg(test)]
 mod tests;
 
+pub use agent::connect;
+pub use carrier::Carrier;
 pub use delegate::Delegate;
+pub use line::Line;
+pub use problem::ConnectError;

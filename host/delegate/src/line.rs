@@ -1,173 +1,193 @@
-//! The line to one remote agent: the official client's transport, over the outbound room.
-//!
-//! So the client's requests pass where workers' requests pass: under the rules of the agent that started
-//! the child, with its secrets, within the operator's limits.
+//! The line to one remote agent: the official client's transport, over a carrier, in either binding.
 
 use a2a::jsonrpc::methods;
 use a2a::{
     A2AError, AgentCard, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest,
-    GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest, JsonRpcId,
-    JsonRpcRequest, JsonRpcResponse, ListTaskPushNotificationConfigsRequest,
-    ListTaskPushNotificationConfigsResponse, ListTasksRequest, ListTasksResponse,
-    SendMessageRequest, SendMessageResponse, StreamResponse, SubscribeToTaskRequest, Task,
-    TaskPushNotificationConfig,
+    GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
+    ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse,
+    ListTasksRequest, ListTasksResponse, SendMessageRequest, SendMessageResponse, StreamResponse,
+    SubscribeToTaskRequest, Task, TaskPushNotificationConfig,
 };
 use a2a_client::{ServiceParams, Transport};
-use a2a_pb::protojson_conv::{self, ProtoJsonPayload};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use taskyard_outbound::{Outbound, Request};
-use taskyard_task::{EgressPolicy, HttpError, HttpHead, HttpHeader};
+use taskyard_outbound::Request;
+use taskyard_task::{HttpError, HttpHead, HttpHeader, HttpResponse};
+use url::Url;
 
-use crate::events::Events;
-use crate::problem::{of_agent, of_request, of_status};
+use crate::answer::{Payload, read, result, wants_other_verb};
+use crate::card::Binding;
+use crate::carrier::Carrier;
+use crate::events::{Events, TooLarge};
+use crate::operation::Operation;
+use crate::problem::{of_request, of_status};
 
 /// How much is read of an answer that should have been a stream.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
+/// Redirects in a row that are followed. A host that moved redirects once, perhaps twice.
+const MAX_REDIRECTS: usize = 3;
 
 /// The line to one remote agent.
-pub(crate) struct Line {
+pub struct Line<C> {
     /// The way out.
-    pub(crate) outbound: Outbound,
-    /// Under which rules.
-    pub(crate) policy: EgressPolicy,
+    pub(crate) carrier: C,
     /// Where the agent takes requests.
-    pub(crate) endpoint: String,
-    /// What makes the message safe to send again, where the agent knows of that.
-    pub(crate) idempotency_key: String,
+    pub(crate) endpoint: Url,
+    /// How it wants them.
+    pub(crate) binding: Binding,
+    /// What makes a message safe to send again, where the agent knows of that.
+    pub(crate) idempotency_key: Option<String>,
 }
 
-impl Line {
-    /// Gets a document, such as an agent card.
-    pub(crate) async fn get(&self, expected: &str) -> Result<Value, A2AError> {
-        let mut request = self.request("GET", Bytes::new());
-        request.headers.push(header("accept", "application/json"));
-        let answer = self.outbound.fetch(&self.policy, request).await;
-        let answer = answer.map_err(of_request)?;
-        match (answer.head.status, serde_json::from_slice(&answer.body)) {
-            (200..300, Ok(document)) => Ok(document),
-            (status, _) => Err(of_status(status, expected)),
-        }
+impl<C> std::fmt::Debug for Line<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("binding", &self.binding)
+            .finish_non_exhaustive()
     }
+}
 
+impl<C: Carrier> Line<C> {
     async fn call<T: Payload>(
         &self,
         params: &ServiceParams,
-        method: &str,
+        method: &'static str,
         payload: &(impl Serialize + Sync),
     ) -> Result<T, A2AError> {
-        let request = self.rpc(params, method, payload, "application/json")?;
-        let answer = self.outbound.fetch(&self.policy, request).await;
-        let answer = answer.map_err(of_request)?;
-        read(result(answer.head.status, &answer.body)?)
+        let request = self.request(params, method, payload, "application/json")?;
+        let (_, answer) = fetch(&self.carrier, request).await.map_err(of_request)?;
+        read(result(self.binding, answer.head.status, &answer.body)?)
     }
 
     async fn subscribe(
         &self,
         params: &ServiceParams,
-        request: &SubscribeToTaskRequest,
-    ) -> Result<BoxStream<'static, Result<StreamResponse, A2AError>>, A2AError> {
-        let method = methods::SUBSCRIBE_TO_TASK;
-        let request = self.rpc(params, method, request, "text/event-stream")?;
-        let begun = self.outbound.stream(&self.policy, request).await;
-        let (head, body) = begun.map_err(of_request)?;
+        method: &'static str,
+        payload: &(impl Serialize + Sync),
+    ) -> Result<EventStream, A2AError> {
+        let request = self.request(params, method, payload, "text/event-stream")?;
+        let is_read = request.method == "GET";
+        let mut begun = begin(&self.carrier, request.clone())
+            .await
+            .map_err(of_request)?;
+        if is_read && wants_other_verb(begun.0.status) {
+            let request = Request {
+                method: "POST".to_owned(),
+                ..request
+            };
+            begun = begin(&self.carrier, request).await.map_err(of_request)?;
+        }
+        let (head, body) = begun;
         if !is_event_stream(&head) {
             // Errors before the first event are plain answers.
             let answer = beginning(body).await;
-            result(head.status, &answer)?;
+            result(self.binding, head.status, &answer)?;
             return Err(of_status(head.status, "a stream of events"));
         }
-        Ok(events(body).boxed())
+        Ok(events(self.binding, body, C::MAX_EVENT_BYTES).boxed())
     }
 
-    fn rpc(
+    fn request(
         &self,
         params: &ServiceParams,
-        method: &str,
+        method: &'static str,
         payload: &impl Serialize,
         accept: &str,
     ) -> Result<Request, A2AError> {
-        let unsendable = |error: serde_json::Error| A2AError::invalid_request(error.to_string());
-        let payload = serde_json::to_value(payload).map_err(unsendable)?;
-        let call = JsonRpcRequest::new(JsonRpcId::Number(1), method, Some(payload));
-        let body = serde_json::to_vec(&call).map_err(unsendable)?;
-        let mut request = self.request("POST", body.into());
-        request
-            .headers
-            .push(header("content-type", "application/json"));
+        let operation = Operation::new(method, payload)?;
+        let mut request = operation.request(self.binding, &self.endpoint)?;
         request.headers.push(header("accept", accept));
         for (name, values) in params {
             let values = values.iter().map(|value| header(name, value));
             request.headers.extend(values);
         }
-        if method == methods::SEND_MESSAGE {
-            request.idempotency_key = Some(self.idempotency_key.clone());
+        if operation.sends() {
+            request.idempotency_key.clone_from(&self.idempotency_key);
         }
         Ok(request)
     }
-
-    fn request(&self, method: &str, body: Bytes) -> Request {
-        Request {
-            method: method.to_owned(),
-            url: self.endpoint.clone(),
-            headers: Vec::new(),
-            body,
-            // The operator's limits.
-            timeout: None,
-            max_response_bytes: None,
-            // What follows from a failure depends on what was asked.
-            retry: None,
-            idempotency_key: None,
-        }
-    }
 }
 
-fn header(name: &str, value: &str) -> HttpHeader {
+pub(crate) fn header(name: &str, value: &str) -> HttpHeader {
     HttpHeader {
         name: name.to_owned(),
         value: value.as_bytes().to_vec(),
     }
 }
 
-/// What can be read from an answer: as the types say, or as lenient ProtoJSON, which knows no difference
-/// between 1 and 1.0, and is therefore the second choice.
-trait Payload: DeserializeOwned + ProtoJsonPayload {}
-
-impl<T: DeserializeOwned + ProtoJsonPayload> Payload for T {}
-
-fn read<T: Payload>(value: Value) -> Result<T, A2AError> {
-    if let Ok(read) = T::deserialize(&value) {
-        return Ok(read);
+/// Sends a request, to where its host redirects it if it does, and gives where that was with the answer.
+pub(crate) async fn fetch(
+    carrier: &impl Carrier,
+    mut request: Request,
+) -> Result<(String, HttpResponse), HttpError> {
+    for _ in 0..MAX_REDIRECTS {
+        let answer = carrier.fetch(request.clone()).await?;
+        match redirect(&request, &answer.head)? {
+            Some(url) => request.url = url.into(),
+            None => return Ok((request.url, answer)),
+        }
     }
-    protojson_conv::from_value(value).map_err(|_| A2AError::invalid_agent_response())
+    Err(too_many())
 }
 
-/// Reads an agent card.
-pub(crate) fn read_card(value: Value) -> Result<AgentCard, A2AError> {
-    read(value)
+async fn begin(
+    carrier: &impl Carrier,
+    mut request: Request,
+) -> Result<(HttpHead, Pieces), HttpError> {
+    for _ in 0..MAX_REDIRECTS {
+        let (head, body) = carrier.stream(request.clone()).await?;
+        match redirect(&request, &head)? {
+            Some(url) => request.url = url.into(),
+            None => return Ok((head, body)),
+        }
+    }
+    Err(too_many())
 }
 
-/// The result in an answer. Errors of the protocol count more than the status that came with them.
-fn result(status: u16, body: &[u8]) -> Result<Value, A2AError> {
-    let Ok(answer) = serde_json::from_slice::<JsonRpcResponse>(body) else {
-        return Err(of_status(status, "an answer of the protocol"));
+fn too_many() -> HttpError {
+    HttpError::Denied(format!(
+        "it redirects more than {} times",
+        MAX_REDIRECTS - 1
+    ))
+}
+
+/// Where the same request is to go instead, within the origin: rules, secrets and credentials are those of
+/// an origin.
+fn redirect(request: &Request, head: &HttpHead) -> Result<Option<Url>, HttpError> {
+    let is_read = request.method == "GET";
+    match head.status {
+        307 | 308 => {}
+        301..=303 if is_read => {}
+        _ => return Ok(None),
+    }
+    let Some(location) = value_of(head, "location") else {
+        return Ok(None);
     };
-    match (answer.error, answer.result) {
-        (Some(error), _) => Err(of_agent(error.code, &error.message)),
-        (None, Some(result)) => Ok(result),
-        (None, None) => Err(of_status(status, "an answer of the protocol")),
+    let (Ok(from), Ok(location)) = (Url::parse(&request.url), str::from_utf8(location)) else {
+        return Ok(None);
+    };
+    match from.join(location) {
+        Ok(to) if to.origin() == from.origin() => Ok(Some(to)),
+        Ok(to) => Err(HttpError::Denied(format!(
+            "it redirects to another origin, {}; use its address there",
+            to.origin().ascii_serialization()
+        ))),
+        Err(_) => Ok(None),
     }
+}
+
+fn value_of<'h>(head: &'h HttpHead, name: &str) -> Option<&'h [u8]> {
+    let mut headers = head.headers.iter();
+    let header = headers.find(|header| header.name == name)?;
+    Some(&header.value)
 }
 
 fn is_event_stream(head: &HttpHead) -> bool {
-    let mut headers = head.headers.iter();
-    let media_type = headers.find(|header| header.name == "content-type");
-    media_type.is_some_and(|header| header.value.starts_with(b"text/event-stream"))
+    let media_type = value_of(head, "content-type").map(<[u8]>::to_ascii_lowercase);
+    media_type.is_some_and(|name| name.trim_ascii_start().starts_with(b"text/event-stream"))
 }
 
 type Pieces = taskyard_outbound::BodyStream;
@@ -182,25 +202,40 @@ async fn beginning(mut body: Pieces) -> Vec<u8> {
     answer
 }
 
-/// The events in a body. What cannot be read is an error among them.
-fn events(body: Pieces) -> impl futures::Stream<Item = Result<StreamResponse, A2AError>> {
-    let take = |events: &mut Events, piece: Result<Bytes, HttpError>| {
-        let found = match piece {
-            Ok(bytes) => events
-                .push(&bytes)
-                .iter()
-                .map(|event| event_of(event))
-                .collect(),
-            Err(error) => vec![Err(of_request(error))],
+/// The events in a body, each of at most `limit` bytes. What cannot be read is an error among them.
+fn events(
+    binding: Binding,
+    body: Pieces,
+    limit: usize,
+) -> impl futures::Stream<Item = Result<StreamResponse, A2AError>> {
+    let read = move |event| match event {
+        Ok(data) => event_of(binding, data),
+        Err(TooLarge) => Err(of_request(HttpError::TooLarge {
+            limit: limit as u64,
+        })),
+    };
+    let take = move |events: &mut Events, piece: Option<Result<Bytes, HttpError>>| {
+        let found: Vec<_> = match piece {
+            Some(Ok(bytes)) => events.push(&bytes).into_iter().map(read).collect(),
+            Some(Err(error)) => {
+                // What broke off is not whole.
+                *events = Events::new(limit);
+                vec![Err(of_request(error))]
+            }
+            None => events.finish().into_iter().map(read).collect(),
         };
         std::future::ready(Some(stream::iter(found)))
     };
-    body.scan(Events::default(), take).flatten()
+    let ends = stream::once(std::future::ready(None));
+    body.map(Some)
+        .chain(ends)
+        .scan(Events::new(limit), take)
+        .flatten()
 }
 
-fn event_of(data: &[u8]) -> Result<StreamResponse, A2AError> {
+fn event_of(binding: Binding, data: Vec<u8>) -> Result<StreamResponse, A2AError> {
     // The status of a stream says nothing about its events.
-    read(result(200, data)?)
+    read(result(binding, 200, &data)?)
 }
 
 /// The official client's calls, each of which is one request. The transport's trait is written for
@@ -226,13 +261,13 @@ macro_rules! calls {
 
 type EventStream = BoxStream<'static, Result<StreamResponse, A2AError>>;
 
-fn unused<T>(_: &Line, _: &ServiceParams, _: &impl Serialize) -> Result<T, A2AError> {
+fn unused<T, C>(_: &Line<C>, _: &ServiceParams, _: &impl Serialize) -> Result<T, A2AError> {
     Err(A2AError::unsupported_operation(
         "this host does not ask for that",
     ))
 }
 
-impl Transport for Line {
+impl<C: Carrier> Transport for Line<C> {
     calls! {
         send_message(SendMessageRequest) -> SendMessageResponse =
             |line, params, request| line.call(params, methods::SEND_MESSAGE, request).await;
@@ -243,9 +278,9 @@ impl Transport for Line {
         cancel_task(CancelTaskRequest) -> Task =
             |line, params, request| line.call(params, methods::CANCEL_TASK, request).await;
         subscribe_to_task(SubscribeToTaskRequest) -> EventStream =
-            |line, params, request| line.subscribe(params, request).await;
+            |line, params, request| line.subscribe(params, methods::SUBSCRIBE_TO_TASK, request).await;
         send_streaming_message(SendMessageRequest) -> EventStream =
-            |line, params, request| unused(line, params, request);
+            |line, params, request| line.subscribe(params, methods::SEND_STREAMING_MESSAGE, request).await;
         create_push_config(TaskPushNotificationConfig) -> TaskPushNotificationConfig =
             |line, params, request| unused(line, params, request);
         get_push_config(GetTaskPushNotificationConfigRequest) -> TaskPushNotificationConfig =
@@ -264,5 +299,48 @@ impl Transport for Line {
         Self: 'call,
     {
         std::future::ready(Ok(())).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(method: &str, status: u16, location: &str) -> Result<Option<String>, String> {
+        let request = Request::new(method, "https://a.example/x/rpc?k=1", Bytes::new());
+        let head = HttpHead {
+            status,
+            headers: vec![header("location", location)],
+        };
+        let found = redirect(&request, &head).map_err(|error| error.to_string())?;
+        Ok(found.map(String::from))
+    }
+
+    #[test]
+    fn requests_are_redirected_within_their_origin() {
+        let there = |url: &str| Ok(Some(url.to_owned()));
+        for status in [307, 308] {
+            for method in ["GET", "POST"] {
+                assert_eq!(to(method, status, "/y"), there("https://a.example/y"));
+                assert_eq!(
+                    to(method, status, "rpc/"),
+                    there("https://a.example/x/rpc/")
+                );
+                let same = to(method, status, "https://a.example:443/y");
+                assert_eq!(same, there("https://a.example/y"));
+                for other in [
+                    "https://b.example/y",
+                    "http://a.example/y",
+                    "https://a.example:1/",
+                ] {
+                    let refused = to(method, status, other).unwrap_err();
+                    assert!(refused.contains("redirects to another origin"), "{refused}");
+                }
+            }
+        }
+        // Others change what is asked, which is fine only where nothing is.
+        assert_eq!(to("GET", 301, "/y"), there("https://a.example/y"));
+        assert_eq!(to("POST", 303, "/y"), Ok(None));
+        assert_eq!(to("GET", 200, "/y"), Ok(None));
     }
 }

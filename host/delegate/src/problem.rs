@@ -11,7 +11,8 @@ const MAX_WORDS: usize = 1_000;
 const DENIED: i32 = i32::MIN;
 const UNCLEAR: i32 = i32::MIN + 1;
 const TOO_LARGE: i32 = i32::MIN + 2;
-const OWN: [i32; 3] = [DENIED, UNCLEAR, TOO_LARGE];
+const NOT_THERE: i32 = i32::MIN + 3;
+const OWN: [i32; 4] = [DENIED, UNCLEAR, TOO_LARGE, NOT_THERE];
 
 /// Why a remote agent did not do what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,16 @@ impl Problem {
         }
     }
 
+    /// The same problem, with more to say about it.
+    pub(crate) fn with(mut self, more: &str) -> Self {
+        let (Self::Denied(text)
+        | Self::Refused { reason: text, .. }
+        | Self::TooLarge(text)
+        | Self::Unclear(text)) = &mut self;
+        *text = format!("{text}, {more}");
+        self
+    }
+
     /// Whether the agent says that it knows no such task.
     pub(crate) fn is_unknown_task(&self) -> bool {
         self.is_refusal(error_code::TASK_NOT_FOUND)
@@ -66,6 +77,32 @@ impl From<A2AError> for Problem {
     }
 }
 
+/// Why there is no client for an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectError {
+    /// Somebody answers there, and says that there is nothing.
+    NoAgent(String),
+    /// There is a card, and it cannot be used, or the address makes no sense.
+    Unusable(String),
+    /// Nobody answers, or not now.
+    Unreachable(String),
+}
+
+impl From<Problem> for ConnectError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Refused {
+                code: NOT_THERE,
+                reason,
+            } => Self::NoAgent(reason),
+            Problem::Refused { reason: text, .. }
+            | Problem::Denied(text)
+            | Problem::TooLarge(text) => Self::Unusable(text),
+            Problem::Unclear(text) => Self::Unreachable(text),
+        }
+    }
+}
+
 /// Nothing came back, or too much.
 pub(crate) fn of_request(error: HttpError) -> A2AError {
     let code = match error {
@@ -82,6 +119,7 @@ pub(crate) fn of_status(status: u16, expected: &str) -> A2AError {
     let code = match status {
         408 | 425 | 429 | 500.. => UNCLEAR,
         200..300 => error_code::INVALID_AGENT_RESPONSE,
+        404 | 410 => NOT_THERE,
         _ => error_code::INVALID_REQUEST,
     };
     A2AError::new(code, text)

@@ -6,11 +6,12 @@ mod remote;
 use std::time::Duration;
 
 use taskyard_clock::{Clock, IdSource};
-use taskyard_outbound::{Outbound, Secrets};
+use taskyard_outbound::{GuardConfig, Outbound, Secrets};
 use taskyard_task::{ChildEnd, Part, RemoteStage, TaskState, Timestamp};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::ConnectError;
 use crate::agent::Agents;
 use crate::delegate::run;
 use crate::follow::Follower;
@@ -388,4 +389,139 @@ async fn servers_may_leave_out_what_is_empty() {
     let task = remote.task().await;
     remote.end(&task.id, "TASK_STATE_REJECTED", "result");
     assert_eq!(board.end().await.state, TaskState::Rejected);
+}
+
+/// Lets a child at `address` end, and says how.
+async fn done_at(remote: &Remote, address: &str) -> ChildEnd {
+    let board = Board::with(child(address));
+    let _running = start(&board);
+    let task = remote.task().await;
+    remote.end(&task.id, "TASK_STATE_COMPLETED", "result");
+    board.end().await
+}
+
+#[tokio::test]
+async fn an_agent_that_speaks_http_and_json_alone_is_spoken_to() {
+    for streams in [true, false] {
+        let remote = Remote::start().await;
+        remote.script(|script| {
+            script.rest = true;
+            script.streams = streams;
+        });
+        let end = done_at(&remote, &remote.url).await;
+        assert_eq!(end.state, TaskState::Completed);
+        assert_eq!(end.artifacts[0].parts, [Part::text("result")]);
+        assert_eq!(remote.calls_of("SendMessage"), 1);
+        assert_eq!(remote.keys().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_or_refused_over_http_and_json_is_understood() {
+    let remote = Remote::start().await;
+    remote.script(|script| {
+        script.rest = true;
+        script.send = Answer::TakenAndCut;
+    });
+    let end = done_at(&remote, &remote.url).await;
+    assert_eq!((end.state, remote.tasks()), (TaskState::Completed, 1));
+
+    let remote = Remote::start().await;
+    remote.script(|script| {
+        script.rest = true;
+        script.send = Answer::Error(-32602, "no such mode");
+    });
+    let board = Board::with(child(&remote.url));
+    let _running = start(&board);
+    let end = board.end().await;
+    assert!(text(&end).contains("no such mode"), "{}", text(&end));
+
+    let remote = Remote::start().await;
+    remote.script(|script| script.rest = true);
+    let board = Board::with(child(&remote.url));
+    let _running = start(&board);
+    remote.until_called("SubscribeToTask").await;
+    board.cancel();
+    assert_eq!(board.end().await.state, TaskState::Canceled);
+}
+
+#[tokio::test]
+async fn an_agent_is_found_by_the_address_that_the_card_of_its_host_names() {
+    for rest in [false, true] {
+        let remote = Remote::start().await;
+        remote.script(|script| script.rest = rest);
+        let path = if rest { "/rest/" } else { "/rpc" };
+        let end = done_at(&remote, &format!("{}{path}", remote.url)).await;
+        assert_eq!(end.state, TaskState::Completed);
+    }
+}
+
+#[tokio::test]
+async fn a_card_may_be_sloppy_and_an_agent_may_have_moved() {
+    for rest in [false, true] {
+        let remote = Remote::start().await;
+        remote.script(|script| {
+            script.rest = rest;
+            script.moved = true;
+            script.sloppy = true;
+        });
+        let end = done_at(&remote, &format!("{}/old", remote.url)).await;
+        assert_eq!(end.state, TaskState::Completed, "{}", text(&end));
+        assert_eq!(remote.calls_of("SendMessage"), 1);
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_in_a_result_costs_a_character() {
+    for (rest, streams) in [(false, true), (true, false)] {
+        let remote = Remote::start().await;
+        remote.script(|script| {
+            script.rest = rest;
+            script.streams = streams;
+        });
+        let board = Board::with(child(&remote.url));
+        let _running = start(&board);
+        let task = remote.task().await;
+        remote.end(&task.id, "TASK_STATE_COMPLETED", "a HALF b");
+        let end = board.end().await;
+        assert_eq!(end.state, TaskState::Completed);
+        assert_eq!(end.artifacts[0].parts, [Part::text("a \u{fffd} b")]);
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_finds_agents_as_children_do() {
+    let remote = Remote::start().await;
+    remote.script(|script| {
+        script.rest = true;
+        script.sloppy = true;
+    });
+    let direct = taskyard_outbound::Direct::new(
+        taskyard_outbound::client(
+            &taskyard_outbound::Guard::new(&GuardConfig {
+                allow_private: true,
+                allow: Vec::new(),
+            })
+            .unwrap(),
+            None,
+        )
+        .unwrap(),
+    );
+    let found = crate::connect(direct.clone(), &format!("{}/rest", remote.url))
+        .await
+        .map(drop);
+    assert!(found.is_ok(), "{found:?}");
+    let nowhere = crate::connect(direct.clone(), &format!("{}/nowhere", remote.url))
+        .await
+        .map(drop);
+    assert!(
+        matches!(nowhere, Err(ConnectError::NoAgent(_))),
+        "{nowhere:?}"
+    );
+    remote.script(|script| script.down = true);
+    let silent = crate::connect(direct, &remote.url).await.map(drop);
+    assert!(
+        matches!(silent, Err(ConnectError::Unreachable(_))),
+        "{silent:?}"
+    );
 }

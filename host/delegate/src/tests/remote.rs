@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+const CARD: &str = "/.well-known/agent-card.json";
+
 /// What the agent does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -37,6 +39,12 @@ pub(super) struct Script {
     pub(super) mixes_up: bool,
     /// Empty fields are left out.
     pub(super) terse: bool,
+    /// It speaks HTTP+JSON and nothing else.
+    pub(super) rest: bool,
+    /// The path of its requests is another one by now.
+    pub(super) moved: bool,
+    /// Addresses in its card are relative, and names are written in other ways.
+    pub(super) sloppy: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -78,6 +86,9 @@ impl Remote {
                     down: false,
                     mixes_up: false,
                     terse: false,
+                    rest: false,
+                    moved: false,
+                    sloppy: false,
                 },
                 tasks: Vec::new(),
                 calls: Vec::new(),
@@ -191,14 +202,35 @@ impl Remote {
             return None;
         }
         let (head, body) = read(&mut stream).await?;
-        if head.starts_with("GET ") {
-            let card = head.starts_with("GET /.well-known/agent-card.json ");
-            return match card {
-                true => answer(&mut stream, 200, &self.card()).await,
-                false => answer(&mut stream, 404, &json!({})).await,
-            };
+        let (verb, path) = line_of(&head);
+        let script = self.lock().script.clone();
+        if verb == "GET" && path == CARD {
+            // A mark in front, as some servers write it.
+            return write(&mut stream, 200, &format!("\u{feff}{}", self.card())).await;
         }
-        let call: Value = serde_json::from_slice(&body).unwrap();
+        if path.starts_with("/old/") || (script.moved && !path.starts_with("/moved")) {
+            let to = path.replacen("/old", "", 1);
+            let to = if to == CARD {
+                to
+            } else {
+                format!("/moved{to}")
+            };
+            let head = format!(
+                "HTTP/1.1 308 Moved\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            return stream.write_all(head.as_bytes()).await.ok();
+        }
+        let path = path.strip_prefix("/moved").unwrap_or(path);
+        let call = match path.strip_prefix("/rest/t") {
+            Some(path) => rest_call(verb, path, &body),
+            None if path == "/rpc" && verb == "POST" => {
+                Some(serde_json::from_slice(&body).unwrap())
+            }
+            None => None,
+        };
+        let Some(call) = call else {
+            return answer(&mut stream, 404, &json!({})).await;
+        };
         let method = call["method"].as_str().unwrap().to_owned();
         let version = head.lines().any(|line| line == "a2a-version: 1.0");
         assert!(version, "the version goes with each request: {head}");
@@ -214,9 +246,15 @@ impl Remote {
         };
         self.changed();
         match result {
-            Ok(result) => answer(&mut stream, 200, &rpc(result)).await,
+            Ok(result) => answer(&mut stream, 200, &self.envelope(result)).await,
             Err(Fault::Cut) => None,
             Err(Fault::Status(status)) => answer(&mut stream, status, &json!("no")).await,
+            Err(Fault::Error(code, message)) if script.rest => {
+                let reason = a2a::error_reason(code);
+                let details = json!([{"reason": reason, "domain": "a2a-protocol.org"}]);
+                let error = json!({"code": 400, "message": message, "details": details});
+                answer(&mut stream, 400, &json!({"error": error})).await
+            }
             Err(Fault::Error(code, message)) => {
                 let error = json!({"code": code, "message": message});
                 let body = json!({"jsonrpc": "2.0", "id": 1, "error": error});
@@ -226,13 +264,29 @@ impl Remote {
     }
 
     fn card(&self) -> Value {
+        let script = self.lock().script.clone();
+        let (path, binding) = match script.rest {
+            true => ("/rest", "HTTP+JSON"),
+            false => ("/rpc", "JSONRPC"),
+        };
+        let mut interface = json!({
+            "url": format!("{}{path}", self.url), "protocolBinding": binding, "protocolVersion": "1.0",
+        });
+        if script.rest {
+            interface["tenant"] = json!("t");
+        }
+        if script.sloppy {
+            interface["url"] = json!(path);
+            interface["protocolBinding"] = json!(binding.to_ascii_lowercase());
+            interface["protocolVersion"] = json!("v1");
+        }
         json!({
             "name": "fake", "description": "", "version": "1.0.0", "skills": [],
             "supportedInterfaces": [
                 {"url": "http://elsewhere.invalid", "protocolBinding": "GRPC", "protocolVersion": "1.0"},
-                {"url": format!("{}/rpc", self.url), "protocolBinding": "JSONRPC", "protocolVersion": "1.0"},
+                interface,
             ],
-            "capabilities": {"streaming": self.lock().script.streams},
+            "capabilities": {"streaming": script.streams},
             "defaultInputModes": [], "defaultOutputModes": [],
         })
     }
@@ -318,6 +372,14 @@ impl Remote {
         Ok(show(task, true))
     }
 
+    /// A result as the binding has it.
+    fn envelope(&self, result: Value) -> Value {
+        match self.lock().script.rest {
+            true => result,
+            false => rpc(result),
+        }
+    }
+
     /// Shows the task as it is, and then each change, until it ends, is forgotten, or the host goes down.
     async fn subscribe(&self, stream: &mut TcpStream, params: &Value) -> Option<()> {
         let mut changes = self.changes.subscribe();
@@ -328,7 +390,7 @@ impl Remote {
         loop {
             changes.mark_unchanged();
             let task = self.get(params).ok().filter(|_| !self.lock().script.down)?;
-            let event = rpc(json!({"task": task}));
+            let event = self.envelope(json!({"task": task}));
             let event = format!(": ping\n\ndata: {event}\n\n");
             stream.write_all(event.as_bytes()).await.ok()?;
             let state = task["status"]["state"].as_str()?;
@@ -373,6 +435,43 @@ fn rpc(result: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "result": result})
 }
 
+fn line_of(head: &str) -> (&str, &str) {
+    let mut words = head.split(' ');
+    let verb = words.next().unwrap();
+    (verb, words.next().unwrap())
+}
+
+/// The call that a request over HTTP+JSON is.
+fn rest_call(verb: &str, path: &str, body: &[u8]) -> Option<Value> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let params = serde_json::from_slice(body).unwrap_or_else(|_| {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        Value::Object(
+            pairs
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    });
+    let (method, id) = match (verb, path) {
+        ("POST", "/message:send") => ("SendMessage", None),
+        ("GET", "/tasks") => ("ListTasks", None),
+        (verb, path) => {
+            let task = path.strip_prefix("/tasks/")?;
+            match (verb, task.split_once(':')) {
+                ("GET", None) => ("GetTask", Some(task)),
+                ("POST", Some((id, "cancel"))) => ("CancelTask", Some(id)),
+                ("POST", Some((id, "subscribe"))) => ("SubscribeToTask", Some(id)),
+                _ => return None,
+            }
+        }
+    };
+    let mut params: Value = params;
+    if let Some(id) = id {
+        params["id"] = json!(id);
+    }
+    Some(json!({"method": method, "params": params}))
+}
+
 /// One request; nothing if the client went away.
 async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
@@ -396,7 +495,11 @@ async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 }
 
 async fn answer(stream: &mut TcpStream, status: u16, body: &Value) -> Option<()> {
-    let body = body.to_string();
+    // Half an emoji, as a text that was cut at a length has it.
+    write(stream, status, &body.to_string().replace("HALF", "\\ud83d")).await
+}
+
+async fn write(stream: &mut TcpStream, status: u16, body: &str) -> Option<()> {
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
