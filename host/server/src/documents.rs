@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use axum::body::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 use reqwest::redirect::Policy;
 use taskyard_api::FetchDocument;
+use taskyard_outbound::{Direct, Request};
 use url::{Host, Url};
 
 /// How long a document may take. A caller waits for it.
@@ -13,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An HTTP client for the documents of issuers.
 #[derive(Debug)]
-pub(crate) struct Documents(reqwest::Client);
+pub(crate) struct Documents(Direct);
 
 impl Documents {
     /// Sets the client up.
@@ -32,7 +33,7 @@ impl Documents {
         let client = builder()
             .build()
             .or_else(|_| builder().tls_certs_only(Vec::new()).build());
-        client.map(Self)
+        client.map(|client| Self(Direct::new(client)))
     }
 }
 
@@ -50,24 +51,19 @@ impl FetchDocument for Documents {
     }
 }
 
-async fn read(http: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, String> {
-    let answer = http.get(url).send().await.map_err(in_words)?;
-    if !answer.status().is_success() {
-        return Err(format!("answered {}", answer.status()));
+async fn read(http: &Direct, url: &str, limit: usize) -> Result<Vec<u8>, String> {
+    let request = Request {
+        max_response_bytes: Some(limit as u64),
+        ..Request::new("GET", url, Bytes::new())
+    };
+    let answer = http
+        .fetch(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    match answer.head.status {
+        200..300 => Ok(answer.body),
+        status => Err(format!("answered HTTP {status}")),
     }
-    let (mut document, mut pieces) = (Vec::new(), answer.bytes_stream());
-    while let Some(piece) = pieces.next().await {
-        document.extend_from_slice(&piece.map_err(in_words)?);
-        if document.len() > limit {
-            return Err(format!("is larger than {limit} bytes"));
-        }
-    }
-    Ok(document)
-}
-
-/// What went wrong, with its causes: the first of them alone says only that something did.
-fn in_words(error: reqwest::Error) -> String {
-    format!("{:#}", anyhow::Error::from(error.without_url()))
 }
 
 /// Whether keys can be trusted that come from there: whoever could change them on the way could make

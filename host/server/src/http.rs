@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+
 use crate::config::Config;
 use crate::tls;
 
@@ -14,17 +18,39 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// If a file of `[cli]` cannot be used, or the client cannot be set up.
 pub(crate) fn client(url: &str, config: &Config) -> anyhow::Result<reqwest::Client> {
+    Ok(builder(url, config)?.build()?)
+}
+
+/// A client for calls to an agent at `url`, which shows `token` in each and leaves redirects to its user.
+///
+/// # Errors
+/// As those of [`client`], and if the token cannot be sent.
+pub(crate) fn agent_client(
+    url: &str,
+    token: Option<&str>,
+    config: &Config,
+) -> anyhow::Result<reqwest::Client> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let shown = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut shown = shown.context("the token cannot be sent in a header")?;
+        shown.set_sensitive(true);
+        headers.insert(AUTHORIZATION, shown);
+    }
+    let builder = builder(url, config)?.default_headers(headers);
+    Ok(builder.redirect(Policy::none()).build()?)
+}
+
+fn builder(url: &str, config: &Config) -> anyhow::Result<reqwest::ClientBuilder> {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("taskyard-cli/", env!("CARGO_PKG_VERSION")))
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
         .tls_backend_preconfigured(tls::client_config(config)?);
-    let builder = if is_loopback(url) {
-        builder.no_proxy()
-    } else {
-        builder
-    };
-    Ok(builder.build()?)
+    Ok(match is_loopback(url) {
+        true => builder.no_proxy(),
+        false => builder,
+    })
 }
 
 fn is_loopback(url: &str) -> bool {

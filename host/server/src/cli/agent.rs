@@ -1,15 +1,11 @@
 //! Finds an agent by its card and makes a client for it: any A2A server, not only this host.
 
-use std::sync::Arc;
-
-use a2a::{A2AError, AgentCard};
-use a2a_client::auth::AuthInterceptor;
-use a2a_client::jsonrpc::JsonRpcTransportFactory;
-use a2a_client::rest::RestTransportFactory;
-use a2a_client::{A2AClient, A2AClientFactory, Transport};
-use anyhow::{Context, anyhow, bail};
+use a2a::A2AError;
+use a2a_client::A2AClient;
+use anyhow::{Context, anyhow};
 use clap::Args;
-use reqwest::StatusCode;
+use taskyard_delegate::{ConnectError, Line};
+use taskyard_outbound::Direct;
 
 use super::NotFound;
 use crate::addresses::Addresses;
@@ -31,27 +27,28 @@ pub(crate) struct AgentArgs {
 }
 
 /// A client of one agent, over whichever binding its card offers.
-pub(crate) type AgentClient = A2AClient<Box<dyn Transport>>;
+pub(crate) type AgentClient = A2AClient<Line<Direct>>;
 
 impl AgentArgs {
-    /// Reads the agent's card and makes a client for it. The official client sends the protocol's
-    /// version with each request.
+    /// Finds the agent by its card, as hosts find remote children, and makes a client for it. The official
+    /// client sends the protocol's version with each request.
     ///
     /// # Errors
     /// If there is no such agent, or it cannot be reached.
     pub(crate) async fn connect(&self, config: &Config) -> anyhow::Result<AgentClient> {
         let base = self.base(config);
-        let http = http::client(&base, config).context("cannot set up the HTTP client")?;
-        let card = self.card(&http, &base).await?;
-        let mut factory = A2AClientFactory::builder()
-            .no_defaults()
-            .register(Arc::new(JsonRpcTransportFactory::new(Some(http.clone()))))
-            .register(Arc::new(RestTransportFactory::new(Some(http))));
-        if let Some(token) = &self.token {
-            factory = factory.with_interceptor(Arc::new(AuthInterceptor::bearer(token)));
-        }
-        let client = factory.build().create_from_card(&card).await;
-        client.with_context(|| format!("cannot talk to the agent at {base}"))
+        let http = http::agent_client(&base, self.token.as_deref(), config);
+        let http = http.context("cannot set up the HTTP client")?;
+        let client = taskyard_delegate::connect(Direct::new(http), &base).await;
+        client.map_err(|error| match error {
+            ConnectError::NoAgent(_) => NotFound(format!("no agent at {base}")).into(),
+            ConnectError::Unusable(problem) => {
+                anyhow!("cannot talk to the agent at {base}: {problem}")
+            }
+            ConnectError::Unreachable(problem) => {
+                anyhow!("no agent answers at {base}; `taskyard serve` runs the host: {problem}")
+            }
+        })
     }
 
     /// The agent's name, if one was given.
@@ -79,25 +76,6 @@ impl AgentArgs {
             Some(name) => format!("{host}/agents/{name}"),
             None => host,
         }
-    }
-
-    async fn card(&self, http: &reqwest::Client, base: &str) -> anyhow::Result<AgentCard> {
-        let url = format!("{base}/.well-known/agent-card.json");
-        let mut request = http.get(&url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        let answer = request.send().await;
-        let answer = answer.with_context(|| {
-            format!("no agent answers at {base}; `taskyard serve` runs the host")
-        })?;
-        match answer.status() {
-            status if status.is_success() => {}
-            StatusCode::NOT_FOUND => return Err(NotFound(format!("no agent at {base}")).into()),
-            status => bail!("{url} answered {status} instead of an agent card"),
-        }
-        let card = answer.json().await;
-        card.with_context(|| format!("{url} is not an agent card"))
     }
 }
 
