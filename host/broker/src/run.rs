@@ -196,7 +196,8 @@ impl Run {
 
     /// Gives the task up until something happens: a message, a child's end, a cancel, or the moment
     /// `until`. `seen` is the last entry from outside that the run knows of; `asking` is what clients are
-    /// asked for. The run is over then, and is to be dropped.
+    /// asked for, `told` how many lines it told the
+    /// operator. The run is over then, and is to be dropped.
     ///
     /// # Errors
     /// As those of [`Run::record`].
@@ -205,6 +206,7 @@ impl Run {
         until: Option<Timestamp>,
         seen: Seq,
         asking: Option<InputKind>,
+        told: u64,
     ) -> Result<(), Error> {
         let place = self.broker.shared.storage.reserve(0).await?;
         let input = Input::Suspend {
@@ -212,6 +214,7 @@ impl Run {
             until,
             seen,
             asking,
+            told,
         };
         self.broker
             .change_now(&self.slot, place, input, |_| Ok(()))?;

@@ -370,7 +370,7 @@ async fn a_waiting_task_fails_at_its_deadline() {
     let sent = yard.send("1").await;
     let run = yard.broker.lease().await.unwrap();
     run.record(ask()).await.unwrap();
-    run.suspend(None, Seq::ZERO, None).await.unwrap();
+    run.suspend(None, Seq::ZERO, None, 0).await.unwrap();
     // The timer is on the disk before its moment comes.
     run.durable().await.unwrap();
     drop(run);

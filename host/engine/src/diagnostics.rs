@@ -16,12 +16,55 @@ const LINE_BYTES: usize = 8 << 10;
 /// What Rust adds to each panic. Workers have no environment, so nobody can follow the advice.
 const USELESS: &str = "note: run with `RUST_BACKTRACE=1`";
 
+/// Which lines of a run are new to the operator. All are counted, passed on or not, from where replays
+/// begin: so each run counts as those before it did.
+#[derive(Debug, Default)]
+pub(crate) struct Outlet {
+    /// Whether the run is live. What it says before that was said by an earlier run.
+    open: AtomicBool,
+    /// How many lines there were.
+    lines: AtomicU64,
+    /// How many of them the operator knows, since the task was suspended only after them.
+    known: u64,
+}
+
+impl Outlet {
+    /// Of a run after one that was suspended, and had told so many lines.
+    pub(crate) fn after(known: u64) -> Self {
+        Self {
+            known,
+            ..Self::default()
+        }
+    }
+
+    /// The run is live.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is live.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many lines there were.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// There is one more line. Whether it is new.
+    fn count_line(&self) -> bool {
+        let before = self.lines.fetch_add(1, Ordering::Relaxed);
+        self.open.load(Ordering::Relaxed) && before >= self.known
+    }
+}
+
 /// What a worker tells the operator. Clients see nothing of it, but for the last words of a worker
-/// that broke. While replaying it was all told before, and only the last words are kept.
+/// that broke. What was told before is not passed on again, and only the last words of it are kept.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
-    /// Set once the run is live.
-    live: Arc<AtomicBool>,
+    outlet: Arc<Outlet>,
     lines_left: AtomicU64,
     line_bytes: usize,
     stdout: Mutex<Tail>,
@@ -45,10 +88,10 @@ struct Tail {
 }
 
 impl Diagnostics {
-    /// Within the pinned limits of a run, which says itself when it is live.
-    pub(crate) fn new(limits: &RunLimits, live: Arc<AtomicBool>) -> Arc<Self> {
+    /// Within the pinned limits of a run, which says itself how far it is.
+    pub(crate) fn new(limits: &RunLimits, outlet: Arc<Outlet>) -> Arc<Self> {
         Arc::new(Self {
-            live,
+            outlet,
             lines_left: AtomicU64::new(limits.log_lines),
             line_bytes: usize::try_from(limits.log_line_bytes).unwrap_or(usize::MAX),
             stdout: Mutex::default(),
@@ -61,10 +104,11 @@ impl Diagnostics {
         Self::new(&RunLimits::default(), Arc::default())
     }
 
-    /// Whether one more line may pass: not while replaying, and not beyond the limit.
+    /// Whether one more line may pass: not if it was told before, and not beyond the limit. Called once for each
+    /// line, whoever wants to read it.
     pub(crate) fn admit_line(&self) -> bool {
         let take = |left: u64| left.checked_sub(1);
-        self.live.load(Ordering::Relaxed)
+        self.outlet.count_line()
             && self
                 .lines_left
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
@@ -80,8 +124,16 @@ impl Diagnostics {
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut tail = self.tail(stream);
         tail.keep(bytes);
-        if tracing::enabled!(target: "taskyard_worker", tracing::Level::DEBUG) {
-            tail.split_lines(bytes, |line| self.pass_on(stream, line));
+        tail.split_lines(bytes, |line| self.pass_on(stream, line));
+    }
+
+    /// The worker ended, and so do lines without an end.
+    pub(crate) fn end_lines(&self) {
+        for stream in [Stream::Out, Stream::Err] {
+            let line = std::mem::take(&mut self.tail(stream).line);
+            if !line.is_empty() {
+                self.pass_on(stream, line.trim_ascii_end());
+            }
         }
     }
 
@@ -183,12 +235,28 @@ mod tests {
             log_line_bytes: 3,
             ..RunLimits::default()
         };
-        let live = Arc::new(AtomicBool::new(false));
-        let diagnostics = Diagnostics::new(&limits, Arc::clone(&live));
+        let outlet = Arc::<Outlet>::default();
+        let diagnostics = Diagnostics::new(&limits, Arc::clone(&outlet));
         assert!(!diagnostics.admit_line());
-        live.store(true, Ordering::Relaxed);
+        outlet.open();
         assert!(diagnostics.admit_line() && diagnostics.admit_line());
         assert!(!diagnostics.admit_line());
         assert_eq!(diagnostics.cut("aäö"), "aä");
+    }
+
+    #[test]
+    fn what_was_told_before_a_suspension_is_not_told_again() {
+        let first = Outlet::default();
+        assert!(!first.count_line(), "it replays");
+        first.open();
+        assert!(first.count_line() && first.count_line());
+
+        // The next run says the same, and goes on.
+        let second = Outlet::after(first.lines());
+        assert!(!second.count_line() && !second.count_line());
+        second.open();
+        assert!(!second.count_line());
+        assert!(second.count_line());
+        assert_eq!(second.lines(), 4);
     }
 }

@@ -1,7 +1,6 @@
 //! One instance: what it is called with, the call, and what is left of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use taskyard_clock::Clock;
@@ -62,10 +61,8 @@ impl Prepared {
         clock: &Clock,
         hold: Duration,
     ) -> Result<Self, End> {
-        let live = Arc::new(AtomicBool::new(false));
-        let opening = Opening::of(header, Arc::clone(&live), hold);
-        let parts = (log, network);
-        Self::open_with(worker, header, parts, clock, opening, live).await
+        let opening = Opening::of(header, hold);
+        Self::open_with(worker, header, (log, network), clock, opening).await
     }
 
     /// Opens the log of a task only to try whether the worker does what it says. What the worker tells the
@@ -80,9 +77,8 @@ impl Prepared {
         network: Arc<dyn Network>,
         clock: &Clock,
     ) -> Result<Self, End> {
-        let opening = Opening::probe(header, Arc::default());
-        let (parts, never_live) = ((log, network), Arc::default());
-        Self::open_with(worker, header, parts, clock, opening, never_live).await
+        let opening = Opening::probe(header);
+        Self::open_with(worker, header, (log, network), clock, opening).await
     }
 
     async fn open_with(
@@ -91,8 +87,8 @@ impl Prepared {
         (log, network): (Arc<dyn TaskLog>, Arc<dyn Network>),
         clock: &Clock,
         opening: Opening,
-        live: Arc<AtomicBool>,
     ) -> Result<Self, End> {
+        let outlet = Arc::clone(&opening.outlet);
         let opened = Gate::open(log, network, clock.clone(), opening).await;
         let (gate, mut beginning) = opened.map_err(|stop| End::of_stop(&stop, header.last))?;
 
@@ -100,7 +96,7 @@ impl Prepared {
         let input = input_of(&mut beginning.submission);
         let state = beginning.state.take();
         let cpu = CpuMeter::new(clock, limits.cpu_ms);
-        let diagnostics = Diagnostics::new(&limits, live);
+        let diagnostics = Diagnostics::new(&limits, outlet);
         Ok(Self {
             worker,
             ctx: Ctx::running(header, beginning, gate, cpu, diagnostics),
@@ -144,7 +140,13 @@ impl Performed {
 
     /// What its end means for the task.
     pub(crate) fn judge(self) -> End {
-        verdict::judge(self.ended, self.store.data())
+        let ctx = self.store.data();
+        let end = verdict::judge(self.ended, ctx);
+        // A line that a suspension cut is written on by the next run.
+        if matches!(end, End::Settled(_)) {
+            ctx.diagnostics.end_lines();
+        }
+        end
     }
 
     /// How many instructions it used, if they are counted.

@@ -26,7 +26,7 @@ impl Replay {
         let did = events.filter(|event| event.is_journaled());
         let did = did.cloned().collect();
         let log = Arc::new(Past(Pages(Mutex::new(log.into()))));
-        let opening = Opening::probe(header, Arc::default());
+        let opening = Opening::probe(header);
         let clock = Clock::simulated(Timestamp::default());
         let opened = Gate::open(log, Arc::new(Nowhere), clock, opening).now_or_never()?;
         let (gate, _) = opened.ok()?;

@@ -220,6 +220,7 @@ impl<L: ReadLog> TaskLog for Past<L> {
         _: Option<Timestamp>,
         _: Seq,
         _: Option<InputKind>,
+        _: u64,
     ) -> BoxFuture<'_, Result<(), Error>> {
         refused()
     }

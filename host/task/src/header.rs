@@ -108,6 +108,10 @@ pub struct Header {
     /// Whether the worker may have written state that only this task sees; it goes when the task ends.
     #[serde(default = "unknown_state")]
     pub has_state: bool,
+    /// How many lines the worker had told the operator when the task was suspended last, counted from where
+    /// replays begin. The next run tells them again, and they must not be passed on twice.
+    #[serde(default)]
+    pub told: u64,
 }
 
 /// Headers of earlier versions do not say.
@@ -192,6 +196,13 @@ impl Header {
     pub fn wants(&self, config: &str, state: Option<TaskState>) -> bool {
         let filter = self.filters.iter().find(|(id, _)| id == config);
         filter.is_none_or(|(_, on)| state.is_some_and(|state| on.contains(&state)))
+    }
+
+    /// Whether the task ended in a direct message, so that clients were never shown it. Any other end
+    /// announces a task.
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        self.is_ended() && !self.announced
     }
 
     /// Whether the task is over.

@@ -68,3 +68,30 @@ async fn a_sleep_goes_on_after_a_crash() {
     let done = misbehaving.ended(&id).await;
     assert_eq!(task::state(&done), "COMPLETED", "{done}");
 }
+
+#[tokio::test]
+async fn the_operator_is_told_each_line_once_however_often_a_task_waits() {
+    let host = start(settings().set("log", "info,taskyard_worker=debug")).await;
+    let misbehaving = host.agent("misbehaving");
+    let asked = misbehaving.send(message("talk 3")).await;
+    let id = task::id(&asked);
+    for _ in 0..3 {
+        misbehaving.answer(id, "go on").await;
+    }
+    let done = misbehaving.ended(id).await;
+    assert_eq!(task::state(&done), "COMPLETED", "{done}");
+    let log = host.log();
+    let lines: Vec<String> = (1..=3)
+        .flat_map(|number| {
+            [
+                format!("logged {number}"),
+                format!("printed {number}"),
+                format!("begun {number}, ended {number}"),
+            ]
+        })
+        .chain(["never ended".to_owned()])
+        .collect();
+    for line in lines {
+        assert_eq!(log.matches(&line).count(), 1, "{line}: {log}");
+    }
+}

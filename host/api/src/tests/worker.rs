@@ -31,7 +31,7 @@ async fn turn(run: Run) {
             let kind = InputKind::Input;
             run.record(Event::Asked { kind, prompt }).await.unwrap();
             let seen = run.header().last_outside;
-            run.suspend(None, seen, Some(kind)).await.unwrap();
+            run.suspend(None, seen, Some(kind), 0).await.unwrap();
             return;
         }
         "park" if run.header().attempt == 1 => {

@@ -74,7 +74,7 @@ async fn child_end(run: &Run, after: Seq) -> (Seq, u64, ChildEnd) {
 }
 
 async fn suspend(run: Run) {
-    run.suspend(None, Seq::ZERO, None).await.unwrap();
+    run.suspend(None, Seq::ZERO, None, 0).await.unwrap();
 }
 
 /// Waits until a task is as it should be, and gives its header.
@@ -172,7 +172,7 @@ async fn the_end_of_a_child_wakes_a_parent_that_waits() {
         (seen, _, _) = child_end(&parent, seen).await;
         let mut left = parent.header().children.iter();
         assert!(left.all(|child| child.task != Some(ended)));
-        parent.suspend(None, seen, None).await.unwrap();
+        parent.suspend(None, seen, None, 0).await.unwrap();
     }
 }
 

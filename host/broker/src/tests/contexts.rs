@@ -57,17 +57,59 @@ async fn a_worker_sees_the_other_tasks_of_its_conversation() {
 
     let me = begin(&yard, "", "c", "three").await;
     let run = yard.broker.lease().await.unwrap();
-    assert_eq!(earlier(&run, 100).await, ["two", "one"]);
-    assert_eq!(earlier(&run, 1).await, ["two"]);
+    assert_eq!(earlier(&run, 100).await, ["quiet", "two", "one"]);
+    assert_eq!(earlier(&run, 1).await, ["quiet"]);
 
     assert_eq!(read(&run, one.task, false).await.as_deref(), Some("one"));
     assert_eq!(read(&run, two.task, true).await.as_deref(), Some("two"));
     assert_eq!(read(&run, elsewhere.task, false).await, None);
     let referred = read(&run, elsewhere.task, true).await;
     assert_eq!(referred.as_deref(), Some("elsewhere"));
-    for hidden in [theirs, quiet, me] {
+    for hidden in [theirs, me] {
         assert_eq!(read(&run, hidden.task, true).await, None);
     }
+    let remembered = read(&run, quiet.task, false).await;
+    assert_eq!(remembered.as_deref(), Some("quiet"));
+}
+
+/// An exchange that ends in a direct message.
+async fn reply(yard: &Yard, tenant: &str, context: &str, text: &str) -> Sent {
+    let mut asked = request(text);
+    asked.context_id = Some(context.to_owned());
+    let sent = yard.broker.send(&caller(tenant), asked).await.unwrap();
+    let run = yard.broker.lease().await.unwrap();
+    let parts = vec![Part::text(format!("re: {text}"))];
+    run.settle(Outcome::Replied { parts }).await.unwrap();
+    yard.clock.advance(Duration::from_millis(10));
+    sent
+}
+
+#[tokio::test]
+async fn an_exchange_is_remembered_however_fast_the_worker_was() {
+    let yard = Yard::new(Config::default()).await;
+    reply(&yard, "", "c", "one").await;
+    done(&yard, "", "c", "two").await;
+    let three = reply(&yard, "", "c", "three").await;
+    for (tenant, context) in [("", "d"), ("other", "c")] {
+        reply(&yard, tenant, context, "not theirs").await;
+    }
+    let before = begin(&yard, "", "c", "four").await;
+    let run = yard.broker.lease().await.unwrap();
+    assert_eq!(run.header().id, before.task);
+    assert_eq!(earlier(&run, 100).await, ["three", "two", "one"]);
+    assert_eq!(earlier(&run, 2).await, ["three", "two"]);
+    let call = ContextCall::Read { task: three.task };
+    let (_, _, result) = run.context(call, false).await.unwrap();
+    let ContextResult::Task(task) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(task.status, [Part::text("re: three")]);
+    assert_eq!(task.summary.status.as_deref(), Some("re: three"));
+    assert_eq!(task.summary.state, TaskState::Completed);
+    assert_eq!(task.messages.len(), 1);
+    // Clients were never shown it, and are not now.
+    let known = yard.broker.get(&caller(""), &agent(), three.task).await;
+    assert!(matches!(known, Err(Error::TaskNotFound)), "{known:?}");
 }
 
 #[tokio::test]
@@ -154,7 +196,7 @@ async fn an_operator_answers_a_question_once() {
     let asking = Some(InputKind::Input);
     run.durable().await.unwrap();
     assert_eq!(yard.state(sent).await, TaskState::InputRequired);
-    run.suspend(None, Seq::ZERO, asking).await.unwrap();
+    run.suspend(None, Seq::ZERO, asking, 0).await.unwrap();
     drop(run);
     yard.broker.answer(sent.task, parts()).await.unwrap();
     assert_eq!(yard.state(sent).await, TaskState::Working);

@@ -334,7 +334,7 @@ async fn whatever_leaves_waits_for_the_beginning_whoever_writes_it() {
             "the client that goes away" => drop(client),
             "what leaves first" => assert!(poll!(&mut one).is_pending()),
             // Only entries of the log are held back.
-            _ => run.suspend(None, Seq::ZERO, None).await.unwrap(),
+            _ => run.suspend(None, Seq::ZERO, None, 0).await.unwrap(),
         }
         assert!(!holds(&yard, run.task()), "{writer} writes it");
         assert!(poll!(&mut other).is_pending(), "{writer} wrote it");
@@ -379,7 +379,7 @@ async fn a_question_answers_the_client_and_can_be_answered() {
     let sent = first(run.task());
     run.record(ask()).await.unwrap();
     let asking = Some(InputKind::Input);
-    run.suspend(None, Seq::ZERO, asking).await.unwrap();
+    run.suspend(None, Seq::ZERO, asking, 0).await.unwrap();
     drop(run);
     let asked = client.await.unwrap();
     assert_eq!(asked.view.state, TaskState::InputRequired);

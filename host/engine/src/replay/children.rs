@@ -207,7 +207,7 @@ mod tests {
 
     async fn run(world: &World, allow: bool) -> Gate {
         let header = world.lease();
-        let opening = Opening::of(&header, Arc::default(), Duration::from_secs(3_600));
+        let opening = Opening::of(&header, Duration::from_secs(3_600));
         let log = Arc::new(world.of_run(&header));
         let network = Arc::new(Rules { allow });
         let opened = Gate::open(log, network, world.clock.clone(), opening).await;

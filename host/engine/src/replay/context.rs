@@ -128,7 +128,7 @@ mod tests {
 
     async fn run(world: &World) -> Gate {
         let header = world.lease();
-        let opening = Opening::of(&header, Arc::default(), Duration::from_secs(1));
+        let opening = Opening::of(&header, Duration::from_secs(1));
         let it = world.of_run(&header);
         let (log, network) = (Arc::new(it.clone()), Arc::new(it));
         let gate = Gate::open(log, network, world.clock.clone(), opening).await;

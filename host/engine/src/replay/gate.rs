@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use taskyard_clock::Clock;
@@ -22,6 +21,7 @@ use super::stop::{CallError, Stop};
 use super::tickets::Tickets;
 use super::virtual_clock::VirtualClock;
 use super::wait::Pace;
+use crate::diagnostics::Outlet;
 
 /// The entry that begins every log.
 const SUBMISSION: Seq = Seq(1);
@@ -32,8 +32,8 @@ pub(crate) struct Opening {
     pub(crate) extent: Extent,
     /// Whether no run was before.
     pub(crate) is_first_run: bool,
-    /// Set as soon as the run is live.
-    pub(crate) live: Arc<AtomicBool>,
+    /// Opened as soon as the run is live.
+    pub(crate) outlet: Arc<Outlet>,
     /// How long the instance stays while it waits.
     pub(crate) hold: Duration,
     /// Whether the worker is only tried against the log, and stopped at its end.
@@ -42,7 +42,7 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// For a run of the task with this header, as of its lease.
-    pub(crate) fn of(header: &Header, live: Arc<AtomicBool>, hold: Duration) -> Self {
+    pub(crate) fn of(header: &Header, hold: Duration) -> Self {
         let is_first_run = header.attempt <= 1;
         Self {
             extent: Extent {
@@ -57,15 +57,15 @@ impl Opening {
                 rewound: header.rewound.clone(),
             },
             is_first_run,
-            live,
+            outlet: Arc::new(Outlet::after(header.told)),
             hold,
             probing: false,
         }
     }
 
     /// For a dry run against the whole log of the task: nothing is appended, sent or done.
-    pub(crate) fn probe(header: &Header, live: Arc<AtomicBool>) -> Self {
-        let mut opening = Self::of(header, live, Duration::ZERO);
+    pub(crate) fn probe(header: &Header) -> Self {
+        let mut opening = Self::of(header, Duration::ZERO);
         opening.extent.end = header.last;
         opening.probing = true;
         opening
@@ -108,7 +108,7 @@ pub(crate) struct Gate {
     pub(super) cancel_untold: bool,
     pub(super) hold: Duration,
     probing: bool,
-    live: Arc<AtomicBool>,
+    pub(super) outlet: Arc<Outlet>,
     position: Seq,
     replayed: u64,
 }
@@ -148,7 +148,7 @@ impl Gate {
             cancel_untold: false,
             hold: opening.hold,
             probing: opening.probing,
-            live: opening.live,
+            outlet: opening.outlet,
             position: SUBMISSION,
             replayed: 0,
             log,
@@ -348,7 +348,9 @@ impl Gate {
     }
 
     fn tell_whether_live(&self) {
-        self.live.store(!self.is_replaying(), Ordering::Relaxed);
+        if !self.is_replaying() && !self.probing {
+            self.outlet.open();
+        }
     }
 }
 

@@ -73,6 +73,7 @@ pub(crate) trait TaskLog: Send + Sync {
         until: Option<Timestamp>,
         seen: Seq,
         asking: Option<InputKind>,
+        told: u64,
     ) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Whether other tasks wait for this one's place.
@@ -178,8 +179,9 @@ impl TaskLog for Live {
         until: Option<Timestamp>,
         seen: Seq,
         asking: Option<InputKind>,
+        told: u64,
     ) -> BoxFuture<'_, Result<(), Error>> {
-        self.run.suspend(until, seen, asking).boxed()
+        self.run.suspend(until, seen, asking, told).boxed()
     }
 
     fn is_wanted(&self) -> bool {

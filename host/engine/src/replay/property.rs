@@ -2,7 +2,6 @@
 //! sees.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -383,7 +382,7 @@ async fn live(world: &World, calls: &[Call], hold: Duration) -> Vec<Vec<String>>
         let Some(header) = world.lease_or_die() else {
             continue;
         };
-        let opening = Opening::of(&header, Arc::new(AtomicBool::new(false)), hold);
+        let opening = Opening::of(&header, hold);
         let ran = tokio::select! {
             biased;
             ran = run(world, opening, calls) => ran,
@@ -409,7 +408,7 @@ async fn live(world: &World, calls: &[Call], hold: Duration) -> Vec<Vec<String>>
 
 /// Runs a program against the log without changing anything.
 async fn dry(world: &World, calls: &[Call]) -> Ran {
-    let opening = Opening::probe(&world.header(), Arc::new(AtomicBool::new(false)));
+    let opening = Opening::probe(&world.header());
     let log = world.log();
     let ran = run(world, opening, calls).await;
     assert_eq!(world.log(), log, "a dry run changes nothing");

@@ -1,7 +1,6 @@
 //! Workers in plain code against a log in memory: what a run writes is what every replay of it does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use taskyard_task::{
 use super::gate::{Gate, Opening};
 use super::world::{self, BEGAN, World};
 use super::{ArtifactStages, CallError, Reading, Refusal, Sending, Stop};
+use crate::diagnostics::Diagnostics;
 
 const MS: u64 = 1_000_000;
 /// Waits of this length keep their instance.
@@ -40,19 +40,19 @@ impl Script {
 
     async fn try_run(&self) -> Result<Gate, Stop> {
         let header = self.lease();
-        let live = Arc::new(AtomicBool::new(false));
-        let opening = Opening::of(&header, Arc::clone(&live), HOLD);
+        let opening = Opening::of(&header, HOLD);
+        let outlet = Arc::clone(&opening.outlet);
         let world = self.of_run(&header);
         let (log, network) = (Arc::new(world.clone()), Arc::new(world));
         let (gate, _) = Gate::open(log, network, self.clock.clone(), opening).await?;
-        assert_eq!(live.load(Ordering::Relaxed), !gate.is_replaying());
+        assert_eq!(outlet.is_open(), !gate.is_replaying());
         Ok(gate)
     }
 
     /// A gate that only tries a worker against the log as it is.
     async fn trial(&self) -> Gate {
         let header = self.header();
-        let opening = Opening::probe(&header, Arc::default());
+        let opening = Opening::probe(&header);
         let (log, network) = (Arc::new(self.0.clone()), Arc::new(self.0.clone()));
         let opened = Gate::open(log, network, self.clock.clone(), opening).await;
         opened.unwrap().0
@@ -207,6 +207,40 @@ async fn a_stale_run_stops() {
     script.lease();
     let stopped = gate.effect(said("late")).await;
     assert_eq!(stopped, Err(Stop::Stale.into()));
+}
+
+/// How many of `lines` that a worker says the operator gets to read.
+fn heard(gate: &Gate, lines: usize) -> usize {
+    let diagnostics = Diagnostics::new(&RunLimits::default(), Arc::clone(&gate.outlet));
+    (0..lines).filter(|_| diagnostics.admit_line()).count()
+}
+
+#[tokio::test]
+async fn what_is_said_before_a_suspension_is_heard_once() {
+    let script = Script::new(RunLimits::default());
+    let mut gate = script.first_run().await;
+    gate.effect(said("one")).await.unwrap();
+    assert_eq!(heard(&gate, 3), 3);
+    assert_eq!(ask(&mut gate).await, Err(Stop::Suspended.into()));
+    drop(gate);
+
+    script.receive("answer");
+    let mut gate = script.run_again().await;
+    gate.effect(said("one")).await.unwrap();
+    assert_eq!(heard(&gate, 3), 0, "it says the same again");
+    ask(&mut gate).await.unwrap();
+    assert_eq!(heard(&gate, 2), 2);
+    assert_eq!(ask(&mut gate).await, Err(Stop::Suspended.into()));
+    drop(gate);
+
+    script.receive("another answer");
+    let mut gate = script.run_again().await;
+    gate.effect(said("one")).await.unwrap();
+    assert_eq!(heard(&gate, 3), 0);
+    ask(&mut gate).await.unwrap();
+    assert_eq!(heard(&gate, 2), 0);
+    ask(&mut gate).await.unwrap();
+    assert_eq!(heard(&gate, 1), 1);
 }
 
 #[tokio::test]

@@ -243,7 +243,9 @@ impl Gate {
         }
         let until = left.map(|left| self.moment(left));
         let seen = self.journal.outside.read();
-        self.log.suspend(until, seen, self.asking(None)).await?;
+        let asking = self.asking(None);
+        let told = self.outlet.lines();
+        self.log.suspend(until, seen, asking, told).await?;
         Ok(Stop::Suspended)
     }
 

@@ -787,6 +787,7 @@ impl TaskLog for World {
         until: Option<Timestamp>,
         seen: Seq,
         asking: Option<InputKind>,
+        told: u64,
     ) -> BoxFuture<'_, Result<(), Error>> {
         async move {
             let attempt = self.header().attempt;
@@ -795,6 +796,7 @@ impl TaskLog for World {
                 until,
                 seen,
                 asking,
+                told,
             })?;
             Ok(())
         }

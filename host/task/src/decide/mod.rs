@@ -81,6 +81,8 @@ pub enum Input {
         seen: Seq,
         /// What clients are asked for, if the task waits for their answer.
         asking: Option<InputKind>,
+        /// How many lines the worker told the operator, counted from where replays begin.
+        told: u64,
     },
     /// A letter from another task arrived: its child ended, or its parent wants it no more. `end` is there
     /// in the first case.
@@ -300,7 +302,11 @@ pub fn decide(
             until,
             seen,
             asking,
-        } => run::suspend(&mut draft, attempt, until, seen, asking)?,
+            told,
+        } => {
+            draft.header.told = told;
+            run::suspend(&mut draft, attempt, until, seen, asking)?;
+        }
         Input::Letter { letter, end } => children::letter(&mut draft, letter, end)?,
         Input::RemoteEnded { since, end } => children::remote_ended(&mut draft, since, end),
         Input::Resume => operator::resume(&mut draft)?,

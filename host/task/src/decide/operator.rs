@@ -68,6 +68,8 @@ fn go_on(draft: &mut Draft, event: Event) {
     draft.record(event);
     draft.header.failures = 0;
     draft.header.broken = None;
+    // What follows may be told by another component, or for another reason.
+    draft.header.told = 0;
     draft.queue();
 }
 

@@ -224,6 +224,7 @@ fn continue_as_new(draft: &mut Draft, continuation: Box<Continuation>) {
     }
     let seq = draft.record(Event::ContinuedAsNew(continuation));
     draft.header.replay_from = seq;
+    draft.header.told = 0;
     draft.header.failures = 0;
     draft.header.broken = None;
     // Those that are left are detached.

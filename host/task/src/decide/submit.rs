@@ -70,6 +70,7 @@ pub fn submit(now: Timestamp, new: NewTask) -> Decision {
         priority: new.priority,
         filters: new.push.iter().filter_map(PushConfig::filter).collect(),
         has_state: false,
+        told: 0,
     };
     let mut draft = Draft::new_task(header, now);
     let seq = draft.record(Event::Submitted(Box::new(submission)));

@@ -82,6 +82,7 @@ fn input(word: &str, attempt: u32, header: &Header) -> Input {
         until,
         seen: header.last_outside,
         asking,
+        told: 3,
     };
     let breakdown = || Breakdown {
         code: "trap".to_owned(),
@@ -98,6 +99,7 @@ fn input(word: &str, attempt: u32, header: &Header) -> Input {
             until: None,
             seen: Seq::ZERO,
             asking: None,
+            told: 3,
         },
         "break" => settle(Outcome::Broke(Breakdown {
             position: Seq(7),
@@ -542,4 +544,22 @@ fn state_of_its_own_goes_with_the_task_that_wrote_some() {
         let drops = |change: &Change| matches!(change, Change::DropState { .. });
         assert_eq!(changes.iter().any(drops), expected);
     }
+}
+
+#[test]
+fn what_the_operator_was_told_counts_from_where_replays_begin() {
+    let run = |header: &Header, word: &str| {
+        let header = decide(&RULES, NOW, header, Input::Start).unwrap().header;
+        let step = input(word, header.attempt, &header);
+        decide(&RULES, NOW, &header, step).unwrap().header
+    };
+    let rested = run(&new_task(true), "rest");
+    assert_eq!(rested.told, 3);
+    // Tried again, it says the same again; begun anew or taken over by an operator, it does not.
+    let woken = decide(&RULES, NOW, &rested, input("message", 0, &rested)).unwrap();
+    assert_eq!(run(&woken.header, "transient").told, 3);
+    assert_eq!(run(&woken.header, "renew").told, 0);
+    let parked = run(&woken.header, "park");
+    let resumed = decide(&RULES, NOW, &parked, Input::Resume).unwrap();
+    assert_eq!((parked.told, resumed.header.told), (3, 0));
 }

@@ -1,4 +1,6 @@
-//! Asks more than people like.
+//! Asks more than people like, and talks while it waits.
+
+use std::io::Write;
 
 use taskyard_sdk::prelude::*;
 
@@ -11,5 +13,19 @@ pub(crate) fn ask(task: &Task, args: &Args) -> Result<Outcome> {
         answers.append(format!("{}\n", answer.text()))?;
     }
     answers.close()?;
+    Ok(Outcome::completed())
+}
+
+/// Tells the operator something before and after each question, in every way that there is.
+pub(crate) fn talk(task: &Task, args: &Args) -> Result<Outcome> {
+    for number in 1..=args.number(0) {
+        task.log().info(&format!("logged {number}"));
+        println!("printed {number}");
+        eprint!("begun {number},");
+        task.ask(format!("question {number}"))?;
+        eprintln!(" ended {number}");
+    }
+    print!("never ended");
+    std::io::stdout().flush()?;
     Ok(Outcome::completed())
 }

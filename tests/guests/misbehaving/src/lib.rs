@@ -121,6 +121,11 @@ const BEHAVIOURS: &[Behaviour] = &[
         asking::ask,
     ),
     (
+        "talk",
+        "Tells the operator something before and after each question.",
+        asking::talk,
+    ),
+    (
         "bad-part",
         "Says a part whose metadata is no JSON, then says what it was told.",
         invalid::part,

@@ -151,6 +151,7 @@ fn input(word: &str, attempt: u32) -> Input {
             until: None,
             seen: Seq::ZERO,
             asking: None,
+            told: 0,
         },
         "complete" => Input::Settle {
             attempt,
