@@ -1,5 +1,7 @@
 //! Earlier tasks: what a worker reads of its conversation, and which tasks a client may refer to.
 
+use std::cmp::Reverse;
+
 use taskyard_storage::ListQuery;
 use taskyard_task::{
     ContextCall, ContextResult, EarlierTask, Event, Header, Message, Seq, TaskId, TaskSummary,
@@ -39,7 +41,9 @@ impl Run {
         Ok((seq, at, result))
     }
 
-    /// The other tasks of the conversation that clients can know, the one that changed last first.
+    /// The other tasks of the conversation that clients can know, and those that were answered by a direct message,
+    /// the one that changed last first. How fast a worker is decides which of the two an exchange is, and
+    /// must not decide whether it is remembered.
     fn earlier_tasks(&self, limit: u32) -> Result<Vec<TaskSummary>, Error> {
         let limit = limit as usize;
         let storage = &self.broker.shared.storage;
@@ -53,8 +57,17 @@ impl Run {
             // This one may be among them.
             most: limit + 1,
         })?;
-        let others = page.tasks.into_iter();
-        let others = others.filter(|header| header.id != self.header.id);
+        let Header {
+            id,
+            tenant,
+            agent,
+            context_id,
+            ..
+        } = &self.header;
+        let mut others = storage.replies(tenant, agent, context_id, limit)?;
+        others.extend(page.tasks);
+        others.sort_by_key(|header| Reverse(header.status_at));
+        let others = others.into_iter().filter(|header| header.id != *id);
         let mut summaries = Vec::new();
         for header in others.take(limit) {
             match self.broker.snapshot_of(header) {
@@ -88,8 +101,8 @@ impl Run {
         let of_conversation = other.agent == me.agent && other.context_id == me.context_id;
         other.id != me.id
             && other.tenant == me.tenant
-            && other.announced
-            && (referred || of_conversation)
+            // Clients cannot refer to what they were not shown.
+            && (other.announced && referred || of_conversation && (other.announced || other.is_reply()))
     }
 }
 

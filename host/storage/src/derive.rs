@@ -22,9 +22,11 @@ impl Applier {
         self.lists(rows, (before, after))
     }
 
-    /// What is kept so that tasks are found again: by clients in lists, and by those who forget them.
+    /// What is kept so that tasks are found again: by clients in lists, by later tasks of their conversation,
+    /// and by those who forget them.
     pub(crate) fn lists(&mut self, rows: &mut Rows<'_>, moved: Move<'_>) -> Result<(), ApplyError> {
         self.index(rows, moved)?;
+        rows.reply(moved)?;
         self.ended(rows, moved)
     }
 
@@ -116,6 +118,11 @@ impl Rows<'_> {
     fn timer(&mut self, (before, after): Move<'_>) -> Result<(), ApplyError> {
         let row = |header: &Header| Some(key::timer(header.timer()?, header.id));
         self.replace(Table::Timer, before.and_then(row), after.and_then(row))
+    }
+
+    fn reply(&mut self, (before, after): Move<'_>) -> Result<(), ApplyError> {
+        let row = |header: &Header| header.is_reply().then(|| key::reply(header));
+        self.replace(Table::Index, before.and_then(row), after.and_then(row))
     }
 
     fn in_flight(&mut self, (before, after): Move<'_>) -> Result<(), ApplyError> {

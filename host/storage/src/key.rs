@@ -308,6 +308,20 @@ pub(crate) fn index_keys(header: &Header) -> [Vec<u8>; 2] {
     })
 }
 
+/// What the keys of the tasks of a conversation begin with that ended in a direct message. Clients do not know of
+/// these, so they are in no list.
+pub(crate) fn replies(tenant: &Tenant, agent: &AgentName, context: &str) -> Vec<u8> {
+    let writer = Writer::new().text(tenant.as_str()).text(agent.as_str());
+    let context = Digest::of(context.as_bytes()).to_bytes();
+    writer.byte(b'r').bytes(&context).done()
+}
+
+pub(crate) fn reply(header: &Header) -> Vec<u8> {
+    let mut key = replies(&header.tenant, &header.agent, &header.context_id);
+    key.extend_from_slice(&index_suffix(header.status_at, header.id));
+    key
+}
+
 /// Ended tasks by tenant, those first that ended first. A task's last status is its end.
 pub(crate) fn ended(header: &Header) -> Vec<u8> {
     ended_row(&header.tenant, header.status_at, header.id)

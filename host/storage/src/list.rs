@@ -76,6 +76,39 @@ impl Storage {
         let (tasks, next) = moment.page(query)?;
         Ok(ListPage { tasks, next, total })
     }
+
+    /// At most `most` tasks of a conversation that ended in a direct message, newest first. Clients know
+    /// of none of them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn replies(
+        &self,
+        tenant: &Tenant,
+        agent: &AgentName,
+        context: &str,
+        most: usize,
+    ) -> Result<Vec<Header>, ReadError> {
+        let moment = Moment {
+            storage: self,
+            snapshot: self.db.snapshot(),
+        };
+        let prefix = key::replies(tenant, agent, context);
+        let mut line = Line {
+            rows: moment.rows(Table::Index, &prefix, &end_of_prefix(&prefix))?,
+            prefix: prefix.len(),
+            head: None,
+        };
+        line.step()?;
+        let mut lines = vec![line];
+        let mut tasks = Vec::new();
+        while tasks.len() < most
+            && let Some(position) = take_first(&mut lines)?
+        {
+            tasks.extend(moment.header(position.task)?);
+        }
+        Ok(tasks)
+    }
 }
 
 /// The tables as they were at one moment.

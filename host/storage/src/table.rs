@@ -11,7 +11,8 @@ pub(crate) enum Table {
     Header,
     /// Task -> what its long log amounts to.
     Snapshot,
-    /// Tenant, agent, perhaps conversation, state, moment, task that clients know of -> nothing.
+    /// Tenant, agent, perhaps conversation, state, moment, task that clients know of -> nothing. And: tenant,
+    /// agent, conversation, moment, task that ended in a direct message -> nothing.
     Index,
     /// Tenant, agent, what is counted -> how many tasks in each state.
     Tally,

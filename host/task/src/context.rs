@@ -93,7 +93,8 @@ impl TaskSummary {
     #[must_use]
     pub fn of(header: &Header, view: &TaskView) -> Self {
         let began = view.history.first().map(parts_of).unwrap_or_default();
-        let status = view.status_message.as_ref();
+        // What was answered by a direct message is an exchange like others: the message is its last word.
+        let status = view.status_message.as_ref().or(view.reply.as_ref());
         let artifacts = view.artifacts.iter().take(MAX_NAMED);
         Self {
             id: header.id,
@@ -122,7 +123,7 @@ impl EarlierTask {
     pub fn of(header: &Header, view: TaskView) -> Self {
         let summary = TaskSummary::of(header, &view);
         let mut room = Room::default();
-        let status = view.status_message.map(|(_, parts)| parts);
+        let status = view.status_message.or(view.reply).map(|(_, parts)| parts);
         let status = room.take(status.unwrap_or_default()).unwrap_or_default();
         let artifacts = view.artifacts.into_iter();
         let artifacts = artifacts.filter_map(|it| room.take_artifact(it)).collect();

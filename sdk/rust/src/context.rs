@@ -133,7 +133,8 @@ pub struct EarlierTask {
 
 /// The other tasks of this conversation on this agent, the one that changed last first; at most 100.
 ///
-/// Tasks that clients were never shown, because they were answered by a direct message, are not among them.
+/// Messages that were answered by a direct message are among them, as completed tasks whose status is the
+/// answer: what a worker remembers does not depend on how fast it was.
 ///
 /// # Errors
 /// See [`OpError`].
