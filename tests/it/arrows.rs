@@ -39,6 +39,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wasmtime", &["engine"]),
     ("wit-bindgen", &[]),
     ("axum", &["api", "server"]),
+    ("async-compression", &["outbound"]),
     ("reqwest", &["outbound", "notify", "server"]),
     ("a2a-client", &["delegate", "server"]),
     ("a2a-pb", &["delegate", "api"]),
