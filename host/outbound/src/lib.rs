@@ -2,8 +2,9 @@
 //!
 //! Workers' requests pass through [`Outbound`]: the rules of their agent, the guard against addresses that
 //! only the host can reach, the secrets that are added on the way, the limits, the retries. The engine
-//! calls it, and `delegate` for children on other hosts. The command line has its own way, [`Direct`]. Webhooks are posted by `notify`, with the [`Guard`] and the [`client()`] of this room. It knows
-//! nothing of tasks, logs and replays: it is called for what has to be sent now.
+//! calls it, and `delegate` for children on other hosts. The command line has its own way, [`Direct`].
+//! Webhooks are posted by `notify`, with the [`Guard`] and the [`client()`] of this room. It knows nothing of
+//! tasks, logs and replays: it is called for what has to be sent now.
 
 mod address;
 mod body;
