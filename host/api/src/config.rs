@@ -1,7 +1,7 @@
 //! What an operator can set about the public door.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 use taskyard_task::{AccessScope, AgentName, Tenant};
@@ -19,6 +19,13 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The largest request body, in bytes; larger ones are refused.
     pub max_body_bytes: usize,
+    /// How long a connection is kept that asks for nothing, in seconds. Longer than any load balancer keeps
+    /// its side, or a request could meet a connection that is just being closed.
+    pub idle_seconds: NonZeroU64,
+    /// How many requests and streams may be under way over one HTTP/2 connection, gRPC included.
+    pub max_streams_per_connection: NonZeroU32,
+    /// How many connections there may be from one address; half of all that there may be if nothing is said.
+    pub max_connections_per_address: Option<NonZeroU32>,
     /// How long a stream may be silent before a comment is sent, in seconds.
     pub keep_alive_seconds: NonZeroU64,
     /// Whether the stream of a `SendStreamingMessage` ends when the worker asks for an answer.
@@ -68,6 +75,11 @@ impl Default for Config {
             public_url: None,
             // A message of the largest size that workers take by default, with base64 around it.
             max_body_bytes: 32 << 20,
+            // The longest that is common: 600 s, of Google's load balancers. Others keep 60 s to 350 s.
+            idle_seconds: IDLE,
+            // Gateways share few connections among all their clients.
+            max_streams_per_connection: STREAMS,
+            max_connections_per_address: None,
             // Proxies cut connections that are silent for a minute, some after 30 s.
             keep_alive_seconds: KEEP_ALIVE,
             close_stream_on_input_required: true,
@@ -144,6 +156,8 @@ pub struct Provider {
     pub url: String,
 }
 
+const IDLE: NonZeroU64 = NonZeroU64::MIN.saturating_add(619);
+const STREAMS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
 const KEEP_ALIVE: NonZeroU64 = NonZeroU64::MIN.saturating_add(14);
 
 /// One client that may call, and on whose behalf.
@@ -193,6 +207,8 @@ mod tests {
         let config: Config = serde_json::from_str("{}").unwrap();
         assert_eq!(config, Config::default());
         assert_eq!(config.keep_alive_seconds.get(), 15);
+        assert_eq!(config.idle_seconds.get(), 620);
+        assert_eq!(config.max_streams_per_connection.get(), 1_024);
     }
 
     #[test]
@@ -200,6 +216,9 @@ mod tests {
         for wrong in [
             r#"{"publicUrl": "x"}"#,
             r#"{"keep_alive_seconds": 0}"#,
+            r#"{"idle_seconds": 0}"#,
+            r#"{"max_streams_per_connection": 0}"#,
+            r#"{"max_connections_per_address": 0}"#,
             r#"{"clients": [{"token": "", "tenant": "a", "name": "b"}]}"#,
             r#"{"clients": [{"token": "t", "tenant": "a/b", "name": "b"}]}"#,
             r#"{"clients": [{"token": "t", "tenant": "a", "name": "b", "scope": {"agent": "x"}}]}"#,
@@ -224,6 +243,7 @@ mod tests {
                 "tenant_claim",
             ),
             (jwt(r#", "algorithms": []"#), "algorithms"),
+            (jwt(r#", "audience_claim": """#), "audience_claim"),
             (jwt(r#", "leeway_seconds": 301"#), "leeway_seconds"),
             (jwt(r#", "refresh_seconds": 601"#), "refresh_seconds"),
             (

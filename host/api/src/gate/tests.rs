@@ -22,6 +22,7 @@ fn house(config: &Config) -> House {
     let storage = taskyard_storage::Config {
         folder: folder.path().to_owned(),
         sync: false,
+        max_open_files: None,
     };
     let clock = Clock::simulated(Timestamp(1_000_000));
     let sources = Sources {

@@ -12,12 +12,16 @@ const MAX_SUBJECT_BYTES: usize = 1_024;
 
 type Claims = Map<String, Value>;
 
-/// Whether the token says that it is from this issuer and for this host.
+/// Whether the token says that it is from this issuer.
 pub(super) fn is_from(config: &JwtIssuer, claims: &Claims) -> bool {
     let from = claims.get("iss").and_then(Value::as_str);
-    let mut audiences = texts(claims.get("aud"));
-    let for_us = |audience: &str| config.audiences.iter().any(|ours| ours == audience);
-    from == Some(config.issuer.as_str()) && audiences.any(for_us)
+    from == Some(config.issuer.as_str())
+}
+
+/// Whether the token says that it is for this host, as the issuer knows it.
+pub(super) fn is_for_us(config: &JwtIssuer, claims: &Claims) -> bool {
+    let mut audiences = texts(claims.get(config.audience_claim()));
+    audiences.any(|audience| config.audiences.iter().any(|ours| ours == audience))
 }
 
 /// Whether it is good now. One that says no end is good for nothing.
@@ -68,7 +72,14 @@ fn tenant(config: &JwtIssuer, claims: &Claims) -> Result<Tenant, Denied> {
     if let Some(tenant) = &config.tenant {
         return Ok(tenant.clone());
     }
-    let claimed = claims.get(config.tenant_claim()).and_then(Value::as_str);
+    // Some issuers write a list even of one, and which of several is meant only the caller knows.
+    let mut claimed = texts(claims.get(config.tenant_claim()));
+    let (claimed, another) = (claimed.next(), claimed.next());
+    if another.is_some() {
+        return Err(Denied::NotEnough(
+            "the token names more than one tenant; ask its issuer for one that names the tenant that is meant",
+        ));
+    }
     // The empty tenant is that of hosts without tenants.
     let claimed = claimed.filter(|text| !text.is_empty());
     let tenant = claimed.and_then(|text| text.parse().ok());
@@ -128,7 +139,24 @@ mod tests {
             (json!(null), json!("yard"), false),
         ] {
             let claims = claims(json!({"iss": iss, "aud": aud}));
-            assert_eq!(is_from(&config(json!({})), &claims), fits, "{claims:?}");
+            let config = config(json!({}));
+            let both = is_from(&config, &claims) && is_for_us(&config, &claims);
+            assert_eq!(both, fits, "{claims:?}");
+        }
+    }
+
+    #[test]
+    fn another_claim_may_say_for_whom_a_token_is() {
+        let config = config(json!({"audience_claim": "client_id"}));
+        for (value, fits) in [
+            (json!({"client_id": "yard"}), true),
+            (json!({"client_id": ["x", "yard"], "aud": "x"}), true),
+            (json!({"aud": "yard"}), false),
+            (json!({"aud": "yard", "client_id": "x"}), false),
+            (json!({}), false),
+        ] {
+            let claims = claims(value);
+            assert_eq!(is_for_us(&config, &claims), fits, "{claims:?}");
         }
     }
 
@@ -174,7 +202,19 @@ mod tests {
             json!({"sub": "u", "tenant": "x", "org": "globex"}),
         );
         assert_eq!(found.unwrap(), "globex https://id#u");
-        for wrong in [json!(null), json!(""), json!("a/b"), json!(7), json!(["a"])] {
+        let found = tenant_of(&claimed, json!({"sub": "u", "org": ["globex"]}));
+        assert_eq!(found.unwrap(), "globex https://id#u");
+        for wrong in [
+            json!(null),
+            json!(""),
+            json!("a/b"),
+            json!(7),
+            json!([]),
+            json!([""]),
+            json!([7]),
+            json!(["a", "b"]),
+            json!({"a": "b"}),
+        ] {
             let found = tenant_of(&config(json!({})), json!({"sub": "u", "tenant": wrong}));
             assert!(matches!(found, Err(Denied::NotEnough(_))), "{found:?}");
         }

@@ -8,6 +8,8 @@ use taskyard_task::{AccessScope, Tenant};
 
 /// The claim that names the tenant if the operator names none.
 const TENANT_CLAIM: &str = "tenant";
+/// The claim that says for whom a token is (RFC 7519 4.1.3).
+const AUDIENCE_CLAIM: &str = "aud";
 /// Clocks of well-kept machines differ by less.
 const LEEWAY_SECONDS: u64 = 30;
 /// The longest leeway: more would only prolong the life of tokens.
@@ -26,6 +28,10 @@ pub struct JwtIssuer {
     pub issuer: String,
     /// What the claim `aud` must contain one of: the names that this host has for the issuer.
     pub audiences: Vec<String>,
+    /// The claim that is looked at instead of `aud`, for issuers that put none into access tokens: Amazon
+    /// Cognito says `client_id`. The audiences are what they name there.
+    #[serde(default)]
+    pub audience_claim: Option<String>,
     /// Where its keys are, if there is no discovery.
     #[serde(default)]
     pub jwks_url: Option<String>,
@@ -59,19 +65,39 @@ pub struct JwtIssuer {
 /// could verify a token could make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JwtAlgorithm {
-    /// RSA, PKCS #1 1.5.
+    /// RSA, PKCS #1 1.5, with SHA-256.
     RS256,
-    /// RSA, PSS.
+    /// The same with SHA-384.
+    RS384,
+    /// The same with SHA-512.
+    RS512,
+    /// RSA, PSS, with SHA-256.
     PS256,
+    /// The same with SHA-384.
+    PS384,
+    /// The same with SHA-512.
+    PS512,
     /// ECDSA over P-256.
     ES256,
+    /// ECDSA over P-384.
+    ES384,
     /// Ed25519.
     EdDSA,
 }
 
 impl JwtAlgorithm {
     fn all() -> Vec<Self> {
-        vec![Self::RS256, Self::PS256, Self::ES256, Self::EdDSA]
+        vec![
+            Self::RS256,
+            Self::RS384,
+            Self::RS512,
+            Self::PS256,
+            Self::PS384,
+            Self::PS512,
+            Self::ES256,
+            Self::ES384,
+            Self::EdDSA,
+        ]
     }
 }
 
@@ -79,8 +105,13 @@ impl From<JwtAlgorithm> for Algorithm {
     fn from(algorithm: JwtAlgorithm) -> Self {
         match algorithm {
             JwtAlgorithm::RS256 => Self::RS256,
+            JwtAlgorithm::RS384 => Self::RS384,
+            JwtAlgorithm::RS512 => Self::RS512,
             JwtAlgorithm::PS256 => Self::PS256,
+            JwtAlgorithm::PS384 => Self::PS384,
+            JwtAlgorithm::PS512 => Self::PS512,
             JwtAlgorithm::ES256 => Self::ES256,
+            JwtAlgorithm::ES384 => Self::ES384,
             JwtAlgorithm::EdDSA => Self::EdDSA,
         }
     }
@@ -95,6 +126,11 @@ fn refresh_seconds() -> u64 {
 }
 
 impl JwtIssuer {
+    /// The claim that says for whom a token is.
+    pub(super) fn audience_claim(&self) -> &str {
+        self.audience_claim.as_deref().unwrap_or(AUDIENCE_CLAIM)
+    }
+
     /// The claim that names the tenant, if not all have the same.
     pub(super) fn tenant_claim(&self) -> &str {
         self.tenant_claim.as_deref().unwrap_or(TENANT_CLAIM)
@@ -116,6 +152,11 @@ impl JwtIssuer {
                 self.audiences.is_empty() || self.audiences.contains(&String::new()),
                 "audiences",
                 "must name what the issuer calls this host; tokens for others are not to be taken",
+            ),
+            (
+                self.audience_claim().is_empty(),
+                "audience_claim",
+                "must name a claim, or be left out",
             ),
             (
                 self.algorithms.is_empty(),

@@ -18,9 +18,19 @@ const MAX_TRIED: usize = 4;
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 /// The size of a coordinate of P-256 and of a key of Ed25519.
 const CURVE_BYTES: usize = 32;
+/// The size of a coordinate of P-384.
+const P384_BYTES: usize = 48;
 
-const RSA: &[JwtAlgorithm] = &[JwtAlgorithm::RS256, JwtAlgorithm::PS256];
+const RSA: &[JwtAlgorithm] = &[
+    JwtAlgorithm::RS256,
+    JwtAlgorithm::RS384,
+    JwtAlgorithm::RS512,
+    JwtAlgorithm::PS256,
+    JwtAlgorithm::PS384,
+    JwtAlgorithm::PS512,
+];
 const P256: &[JwtAlgorithm] = &[JwtAlgorithm::ES256];
+const P384: &[JwtAlgorithm] = &[JwtAlgorithm::ES384];
 const ED25519: &[JwtAlgorithm] = &[JwtAlgorithm::EdDSA];
 
 /// The keys that this host can use.
@@ -121,8 +131,13 @@ impl Jwk {
         // Ed25519 has two names (RFC 9864).
         let name = match algorithm {
             JwtAlgorithm::RS256 => ["RS256", "RS256"],
+            JwtAlgorithm::RS384 => ["RS384", "RS384"],
+            JwtAlgorithm::RS512 => ["RS512", "RS512"],
             JwtAlgorithm::PS256 => ["PS256", "PS256"],
+            JwtAlgorithm::PS384 => ["PS384", "PS384"],
+            JwtAlgorithm::PS512 => ["PS512", "PS512"],
             JwtAlgorithm::ES256 => ["ES256", "ES256"],
+            JwtAlgorithm::ES384 => ["ES384", "ES384"],
             JwtAlgorithm::EdDSA => ["EdDSA", "Ed25519"],
         };
         self.alg
@@ -138,12 +153,8 @@ impl Jwk {
                 let key = DecodingKey::from_rsa_raw_components(&n, &e);
                 RSA_BYTES.contains(&n.len()).then_some((key, RSA))
             }
-            ("EC", Some("P-256")) => {
-                let (x, y) = (self.x.as_ref(), self.y.as_ref());
-                let fits = bytes(x)?.len() == CURVE_BYTES && bytes(y)?.len() == CURVE_BYTES;
-                let key = DecodingKey::from_ec_components(x?, y?).ok()?;
-                fits.then_some((key, P256))
-            }
+            ("EC", Some("P-256")) => Some((self.point(CURVE_BYTES)?, P256)),
+            ("EC", Some("P-384")) => Some((self.point(P384_BYTES)?, P384)),
             ("OKP", Some("Ed25519")) => {
                 let x = bytes(self.x.as_ref())?;
                 let key = DecodingKey::from_ed_der(&x);
@@ -151,6 +162,16 @@ impl Jwk {
             }
             _ => None,
         }
+    }
+}
+
+impl Jwk {
+    /// The point of a curve whose coordinates have this size.
+    fn point(&self, size: usize) -> Option<DecodingKey> {
+        let (x, y) = (self.x.as_ref(), self.y.as_ref());
+        let fits = bytes(x)?.len() == size && bytes(y)?.len() == size;
+        let key = DecodingKey::from_ec_components(x?, y?).ok()?;
+        fits.then_some(key)
     }
 }
 
@@ -176,6 +197,9 @@ mod tests {
         let rsa = |n: String| json!({"kty": "RSA", "n": n, "e": "AQAB"});
         assert_eq!(usable(ed(encoded(32))), 1);
         assert_eq!(usable(rsa(encoded(256))), 1);
+        let ec = |curve: &str, size: usize| json!({"kty": "EC", "crv": curve, "x": encoded(size), "y": encoded(size)});
+        assert_eq!(usable(ec("P-256", 32)), 1);
+        assert_eq!(usable(ec("P-384", 48)), 1);
         let mut encrypts = ed(encoded(32));
         encrypts["use"] = json!("enc");
         let mut signs = ed(encoded(32));
@@ -189,7 +213,10 @@ mod tests {
             rsa(encoded(128)),
             rsa(encoded(1_024)),
             json!({"kty": "EC", "crv": "P-256", "x": encoded(32), "y": encoded(31)}),
-            json!({"kty": "EC", "crv": "P-384", "x": encoded(48), "y": encoded(48)}),
+            ec("P-384", 32),
+            ec("P-256", 48),
+            ec("P-521", 66),
+            ec("secp256k1", 32),
             json!({"kty": "oct", "k": "c2VjcmV0"}),
             json!({"kty": "RSA"}),
             json!({"kid": "a"}),

@@ -3,6 +3,7 @@
 mod claims;
 mod config;
 mod keys;
+mod refusals;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use source::FetchDocument;
 use super::Access;
 use super::denied::{Credential, Denied};
 use super::scheme::{Scheme, SchemeKind};
+use refusals::Refusals;
 use source::Source;
 use token::Token;
 
@@ -29,6 +31,7 @@ pub(super) struct Issuers {
     issuers: Vec<Issuer>,
     fetcher: Fetcher,
     clock: Clock,
+    refusals: Refusals,
 }
 
 struct Issuer {
@@ -51,6 +54,7 @@ impl Issuers {
         Self {
             issuers: issuers.collect(),
             clock: clock.clone(),
+            refusals: Refusals::default(),
             fetcher,
         }
     }
@@ -82,10 +86,9 @@ impl Issuers {
     pub(super) async fn verify(&self, text: &str) -> Result<Access, Denied> {
         let wrong = |why| Denied::Wrong(Credential::Jwt, why);
         let token = Token::parse(text).map_err(wrong)?;
-        let mut issuers = self.issuers.iter();
-        let issuer = issuers.find(|issuer| claims::is_from(&issuer.config, &token.claims));
-        let Issuer { config, source } = issuer.ok_or(wrong("no known issuer and audience"))?;
+        let Issuer { config, source } = self.issuer_of(&token).map_err(wrong)?;
         if !config.algorithms.contains(&token.algorithm) {
+            self.refusals.other_algorithm(config, &self.clock);
             return Err(wrong("an algorithm that is not allowed"));
         }
         claims::check_times(config, &token.claims, self.clock.now()).map_err(wrong)?;
@@ -95,5 +98,22 @@ impl Issuers {
             return Err(wrong("no known key signed it"));
         }
         claims::access(config, &token.claims)
+    }
+
+    /// The entry that a token fits. There may be several for one issuer, each with audiences of its own.
+    fn issuer_of(&self, token: &Token<'_>) -> Result<&Issuer, &'static str> {
+        let claims = &token.claims;
+        let issuers = self.issuers.iter();
+        let mut known = issuers.filter(|issuer| claims::is_from(&issuer.config, claims));
+        let Some(first) = known.clone().next() else {
+            self.refusals.unknown_issuer(claims, &self.clock);
+            return Err("an unknown issuer");
+        };
+        let meant = known.find(|issuer| claims::is_for_us(&issuer.config, claims));
+        meant.ok_or_else(|| {
+            self.refusals
+                .unknown_audience(&first.config, claims, &self.clock);
+            "a known issuer and an unknown audience"
+        })
     }
 }

@@ -23,6 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 // Made for these tests, and used nowhere else.
 const RSA: &[u8] = include_bytes!("fixtures/rsa.pem");
 const EC: &[u8] = include_bytes!("fixtures/ec.pem");
+const P384: &[u8] = include_bytes!("fixtures/p384.pem");
 
 /// Pages as the test wants them, and how often somebody asked.
 #[derive(Default)]
@@ -66,6 +67,7 @@ impl Signer {
     fn new(id: &'static str, algorithm: Algorithm) -> Self {
         let key = match algorithm {
             Algorithm::ES256 => EncodingKey::from_ec_pem(EC).unwrap(),
+            Algorithm::ES384 => EncodingKey::from_ec_pem(P384).unwrap(),
             Algorithm::EdDSA => ed25519(id),
             _ => EncodingKey::from_rsa_pem(RSA).unwrap(),
         };
@@ -169,8 +171,13 @@ async fn each_algorithm_is_verified_with_its_own_keys() {
     let signers = [
         ed("ed"),
         Signer::new("ec", Algorithm::ES256),
+        Signer::new("ec384", Algorithm::ES384),
         Signer::new("rs", Algorithm::RS256),
+        Signer::new("rs384", Algorithm::RS384),
+        Signer::new("rs512", Algorithm::RS512),
         Signer::new("ps", Algorithm::PS256),
+        Signer::new("ps384", Algorithm::PS384),
+        Signer::new("ps512", Algorithm::PS512),
     ];
     world.web.has(URL, &jwks(&signers.each_ref()));
     for signer in &signers {
@@ -242,6 +249,30 @@ async fn only_allowed_algorithms_are_taken() {
     world.web.has(URL, &jwks(&[&ec, &ed]));
     assert!(world.takes(&ec.sign(&claims())).await);
     assert!(!world.takes(&ed.sign(&claims())).await);
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_told_from_an_unknown_audience() {
+    let world = world(json!({"jwks_url": URL, "audience_claim": "client_id"}));
+    for (claims, reason) in [
+        (
+            with("iss", json!("https://evil.example")),
+            "an unknown issuer",
+        ),
+        (
+            with("client_id", json!("other")),
+            "a known issuer and an unknown audience",
+        ),
+        (claims(), "a known issuer and an unknown audience"),
+    ] {
+        let verified = world.issuers.verify(&ed("a").sign(&claims)).await;
+        let expected = Err(Denied::Wrong(Credential::Jwt, reason));
+        assert_eq!(verified.map(|_| ()), expected, "{claims}");
+    }
+    assert_eq!(world.web.asked(), 0);
+    world.web.has(URL, &jwks(&[&ed("a")]));
+    let ours = with("client_id", json!("yard"));
+    assert!(world.takes(&ed("a").sign(&ours)).await);
 }
 
 #[tokio::test]
