@@ -16,6 +16,9 @@ pub struct Config {
     pub allow: Vec<String>,
     /// How many notifications may be under way at once.
     pub max_concurrent: usize,
+    /// Whether connections are kept for the next notification; not where files are scarce.
+    #[serde(skip)]
+    pub keep_idle: bool,
     /// How long a webhook may take to answer, in milliseconds.
     pub timeout_ms: u64,
     /// Failures in a row after which a webhook is given up.
@@ -33,6 +36,7 @@ impl Default for Config {
             allow: Vec::new(),
             // Each holds a connection and one payload.
             max_concurrent: 64,
+            keep_idle: true,
             // The protocol recommends 10 to 30 s.
             timeout_ms: 15_000,
             // With the delays below: about half an hour of trying.

@@ -49,7 +49,8 @@ pub(crate) struct Poster {
 impl Poster {
     pub(crate) fn new(config: &Config, guard: UrlGuard) -> Result<Self, Error> {
         let timeout = Duration::from_millis(config.timeout_ms);
-        let client = client(guard.addresses(), Some(timeout)).map_err(Error::Client)?;
+        let client =
+            client(guard.addresses(), Some(timeout), config.keep_idle).map_err(Error::Client)?;
         Ok(Self {
             client,
             guard,

@@ -15,11 +15,16 @@ const MAX_IDLE_PER_HOST: usize = 4;
 const MAX_ERROR_CHARS: usize = 300;
 
 /// A client that connects to names only as `guard` allows, follows no redirects and uses no proxy. With a
-/// `timeout`, a whole exchange may take no longer. Addresses in URLs are for the caller to judge.
+/// `timeout`, a whole exchange may take no longer. Unless it keeps idle connections, each request has one of
+/// its own. Addresses in URLs are for the caller to judge.
 ///
 /// # Errors
 /// If the client cannot be set up.
-pub fn client(guard: &Guard, timeout: Option<Duration>) -> reqwest::Result<reqwest::Client> {
+pub fn client(
+    guard: &Guard,
+    timeout: Option<Duration>,
+    keep_idle: bool,
+) -> reqwest::Result<reqwest::Client> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Somebody else may have been faster; either way there is one now.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -32,7 +37,7 @@ pub fn client(guard: &Guard, timeout: Option<Duration>) -> reqwest::Result<reqwe
             // A proxy would resolve names itself, and so pass by the guard.
             .no_proxy()
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE_PER_HOST);
+            .pool_max_idle_per_host(if keep_idle { MAX_IDLE_PER_HOST } else { 0 });
         match timeout {
             Some(timeout) => builder.timeout(timeout),
             None => builder,

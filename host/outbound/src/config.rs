@@ -21,6 +21,9 @@ pub struct Config {
     pub max_response_bytes: u64,
     /// How many requests may be under way at once; further ones wait.
     pub max_concurrent: usize,
+    /// Whether connections are kept for the next request; not where files are scarce.
+    #[serde(skip)]
+    pub keep_idle: bool,
 }
 
 impl Default for Config {
@@ -34,6 +37,7 @@ impl Default for Config {
             max_response_bytes: 16 << 20,
             // Each holds a connection and up to one response.
             max_concurrent: 1024,
+            keep_idle: true,
         }
     }
 }

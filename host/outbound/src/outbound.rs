@@ -44,7 +44,7 @@ impl Outbound {
         let guard = config.guard()?;
         let slots = config.max_concurrent.min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Shared {
-            client: client(&guard, None).map_err(Error::Client)?,
+            client: client(&guard, None, config.keep_idle).map_err(Error::Client)?,
             guard,
             secrets,
             config: config.clone(),
