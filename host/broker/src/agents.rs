@@ -392,7 +392,7 @@ impl Broker {
     }
 
     async fn commit_system(&self, bytes: usize, changes: Vec<Change>) -> Result<(), Error> {
-        let place = self.shared.storage.reserve(bytes).await?;
+        let place = self.place(bytes).await?;
         let commit = Commit::new(Partition::SYSTEM, 1, changes);
         place.submit(commit, Arc::new(())).await?;
         Ok(())

@@ -87,6 +87,9 @@ impl Broker {
         self.shared.announcer.pop();
         if let Err(error) = self.announce(task).await {
             tracing::warn!(%task, %error, "cannot announce a task");
+            if let Error::Unavailable(_) = error {
+                self.announce_later(task);
+            }
         }
     }
 

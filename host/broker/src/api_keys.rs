@@ -170,7 +170,7 @@ impl Broker {
     }
 
     async fn commit_api_keys(&self, changes: Vec<Change>) -> Result<(), Error> {
-        let place = self.shared.storage.reserve(0).await?;
+        let place = self.place(0).await?;
         let commit = Commit::new(Partition::SYSTEM, 1, changes);
         place.submit(commit, Arc::new(())).await?;
         Ok(())

@@ -76,7 +76,7 @@ pub(crate) struct Shared {
     pub(crate) closing: CancellationToken,
     /// Nothing can be stored any more.
     pub(crate) failed: CancellationToken,
-    background: TaskTracker,
+    pub(crate) background: TaskTracker,
 }
 
 impl std::fmt::Debug for Broker {
@@ -212,7 +212,25 @@ impl Broker {
         }
     }
 
-    /// Changes a task, and waits until the change is durable. `check` may refuse after a look at it.
+    /// Changes a task for somebody who waits for an answer: as [`Broker::change`], but refused while nothing
+    /// can be written.
+    pub(crate) async fn change_for_caller(
+        &self,
+        task: TaskId,
+        input: Input,
+        check: impl FnOnce(&Header) -> Result<(), Error> + Send,
+    ) -> Result<Changed, Error> {
+        let place = self.place(input_size(&input)).await?;
+        let slot = self.shared.slots.get(task);
+        let (changed, durable) = self.change_now(&slot, place, input, check)?;
+        if let Some(durable) = durable {
+            self.acknowledged(durable).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Changes a task, and waits until the change is durable, however long a shortage lasts. `check` may
+    /// refuse after a look at it.
     pub(crate) async fn change(
         &self,
         task: TaskId,

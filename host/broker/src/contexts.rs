@@ -22,7 +22,7 @@ impl Run {
     /// that is to be read.
     ///
     /// # Errors
-    /// As those of [`Run::record`]; [`Error::Internal`] if the tasks cannot be read.
+    /// As those of [`Run::record`]; [`Error::Unavailable`] or [`Error::Internal`] if the tasks cannot be read.
     pub async fn context(
         &self,
         call: ContextCall,

@@ -79,7 +79,7 @@ pub enum Error {
     /// Host: it is about to end, and starts nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
-    /// Host: it cannot store anything any more.
+    /// Host: it cannot read or store anything, now or any more.
     #[error("{0}")]
     Unavailable(String),
     /// Host: something is broken.
@@ -106,6 +106,10 @@ impl From<Failed> for Error {
 
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            // What the disk does not give now it may give later; what makes no sense stays as it is.
+            ReadError::Database(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+            ReadError::Record { .. } => Self::Internal(error.to_string()),
+        }
     }
 }

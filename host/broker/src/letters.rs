@@ -127,8 +127,8 @@ impl Broker {
                     Ok(None) => break,
                     Err(error) => {
                         tracing::error!(%error, "cannot read the letters between tasks");
+                        // They are still there: nobody else would say so.
                         tokio::time::sleep(PAUSE).await;
-                        break;
                     }
                 }
             }
@@ -220,6 +220,7 @@ mod tests {
         let config = taskyard_storage::Config {
             folder: folder.path().to_owned(),
             sync: false,
+            max_open_files: None,
         };
         Storage::open(&config, |_| {}).unwrap()
     }

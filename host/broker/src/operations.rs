@@ -146,7 +146,7 @@ impl Broker {
         task: TaskId,
     ) -> Result<TaskSnapshot, Error> {
         let changed = self
-            .change(task, Input::Cancel, |header| caller.may_see(agent, header))
+            .change_for_caller(task, Input::Cancel, |header| caller.may_see(agent, header))
             .await?;
         if !changed.header.is_ended() {
             let patience = self.shared.config.task.cancel_grace() + CANCEL_SLACK;

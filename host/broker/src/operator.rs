@@ -349,7 +349,7 @@ impl Broker {
     /// The version that a component says it has, if it is loaded.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub fn version_of(&self, digest: Digest) -> Result<Option<String>, Error> {
         let plugin = self.shared.storage.plugin(digest)?;
         Ok(plugin.map(|plugin| plugin.manifest.version))
@@ -365,7 +365,7 @@ impl Broker {
     }
 
     async fn operate(&self, task: TaskId, input: Input) -> Result<Header, Error> {
-        let changed = self.change(task, input, |_| Ok(())).await?;
+        let changed = self.change_for_caller(task, input, |_| Ok(())).await?;
         let header = changed.header;
         tracing::info!(task = %task, agent = %header.agent, phase = ?header.phase, "an operator changed a task");
         Ok(header)
@@ -391,7 +391,7 @@ impl Broker {
             }
         };
         let input = Input::Move { digest };
-        match self.change(before.id, input, unless_grown).await {
+        match self.change_for_caller(before.id, input, unless_grown).await {
             Ok(changed) => {
                 let (task, plugin) = (before.id, digest.short());
                 tracing::info!(%task, agent = %before.agent, %plugin, "an operator moved a task");

@@ -75,7 +75,7 @@ impl Broker {
     /// The oldest notification that is due to a lane.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
         let storage = &self.shared.storage;
         while let Some(seq) = storage.next_due(lane)? {
@@ -137,7 +137,7 @@ impl Broker {
     /// At most `most` lanes whose deliveries do not go well, for operators.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if they cannot be read.
     pub async fn deliveries(&self, most: usize) -> Result<Vec<(Lane, DeliveryState)>, Error> {
         Ok(self.shared.storage.delivery_states(most)?)
     }

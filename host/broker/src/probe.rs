@@ -107,7 +107,7 @@ impl Trial {
     /// At most `most` entries of the log behind `after`; fewer if they are large, none at its end.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if they cannot be read.
     pub fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
         let storage = &self.broker.shared.storage;
         let mut page = storage.log(self.header.id, after, most)?;
@@ -118,7 +118,7 @@ impl Trial {
     /// One entry of the log.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
         let page = self.journal(Seq(seq.0.saturating_sub(1)), 1)?;
         let found = page.into_iter().find(|(found, _)| *found == seq);
@@ -128,7 +128,7 @@ impl Trial {
     /// The oldest entry from outside behind entry `seq`.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the log cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if the log cannot be read.
     pub fn outside_after(&self, seq: Seq) -> Result<Option<(Seq, Entry)>, Error> {
         let mut after = seq;
         while self.header.last_outside > after {

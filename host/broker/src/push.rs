@@ -69,7 +69,7 @@ impl Broker {
         self.check_webhook(&request).await?;
         let config = self.push_config_of(request);
         let input = Input::PutPushConfig(config.clone());
-        self.change(task, input, |header| caller.may_see(agent, header))
+        self.change_for_caller(task, input, |header| caller.may_see(agent, header))
             .await?;
         Ok(config)
     }
@@ -131,7 +131,7 @@ impl Broker {
             return Ok(());
         }
         let input = Input::DeletePushConfig(id.to_owned());
-        self.change(task, input, |header| caller.may_see(agent, header))
+        self.change_for_caller(task, input, |header| caller.may_see(agent, header))
             .await?;
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Broker {
             return self.turn_end(&sent).await;
         }
         let (new, size) = self.new_task_of(caller, request, None)?;
-        let place = self.shared.storage.reserve(size).await?;
+        let place = self.place(size).await?;
         let slot = self.shared.slots.get(new.id);
         let mut watch = {
             let mut turn = slot.turn();
@@ -77,7 +77,7 @@ impl Broker {
 
 impl Watch {
     async fn first_turn_end(&mut self) -> Result<TaskSnapshot, Error> {
-        self.changed().await?;
+        self.first_change().await?;
         match self.take_whole() {
             Some(whole) => Ok(whole),
             None => self.turn_end(Seq::ZERO.next()).await,

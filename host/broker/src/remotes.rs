@@ -70,7 +70,7 @@ impl Broker {
     /// A child on another host; nothing once it is over.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub async fn remote(&self, id: RemoteId) -> Result<Option<RemoteWork>, Error> {
         let storage = &self.shared.storage;
         let parent = storage.header(id.parent)?;

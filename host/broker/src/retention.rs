@@ -88,7 +88,7 @@ impl Broker {
                 wait = match self.forget_due().await {
                     Ok(round) if round.is_cut => PAUSE,
                     Ok(_) => self.retention_period(),
-                    Err(Error::Unavailable(_)) => return,
+                    Err(_) if self.shared.storage.failed().is_some() => return,
                     Err(error) => {
                         tracing::error!(%error, "cannot forget ended tasks");
                         self.retention_period()

@@ -19,6 +19,9 @@ use crate::slots::Slot;
 const SNAPSHOT_BEYOND: u64 = 64;
 /// Entries that are read at once while looking for what came from outside.
 const PAGE: usize = 64;
+/// How long a task waits whose run could not begin, so that a disk that does not answer is not asked all
+/// the time.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The exclusive right to work on a task. A run that is dropped before it settled or was suspended puts
 /// its task back in line.
@@ -69,14 +72,28 @@ impl Broker {
 
     /// Begins a run of a task whose turn it is; `None` if there is nothing to run after all.
     async fn begin_run(&self, item: WorkItem) -> Option<Run> {
-        let started = self.start(&item).await.unwrap_or_else(|error| {
-            tracing::error!(task = %item.task, %error, "cannot begin a run");
-            None
-        });
-        if started.is_none() {
+        let started = self.start(&item).await;
+        if !matches!(started, Ok(Some(_))) {
             self.run_over(&item);
         }
-        started
+        started.unwrap_or_else(|error| {
+            tracing::error!(task = %item.task, %error, "cannot begin a run");
+            if let Error::Unavailable(_) = error {
+                self.enqueue_later(item);
+            }
+            None
+        })
+    }
+
+    /// Puts a task in line again whose run could not begin: the disk may answer later.
+    fn enqueue_later(&self, item: WorkItem) {
+        let broker = self.clone();
+        self.shared.background.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => broker.enqueue(item),
+                () = broker.shared.closing.cancelled() => {}
+            }
+        });
     }
 
     /// `None` if the task was canceled or passed its deadline while it was in line.
@@ -129,7 +146,7 @@ impl Run {
     /// are large, none at its end. Waits until there are durable ones, since only those can be read.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if they cannot be read.
     pub async fn journal(&self, after: Seq, most: usize) -> Result<Vec<(Seq, Entry)>, Error> {
         if after == Seq::ZERO
             && let Some(entry) = self.slot.take_beginning()
@@ -151,7 +168,7 @@ impl Run {
     /// One entry of the log, also one of after the beginning of the run. Waits until it is durable.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub async fn entry(&self, seq: Seq) -> Result<Option<Entry>, Error> {
         let before = Seq(seq.0.saturating_sub(1));
         let mut applied = self.slot.follow();
@@ -282,7 +299,7 @@ impl Run {
     /// nothing when there is none.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the log cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if the log cannot be read.
     pub async fn outside_after(&self, seq: Seq) -> Result<Option<(Seq, Entry)>, Error> {
         let mut applied = self.slot.follow();
         let mut after = seq;

@@ -214,7 +214,7 @@ impl Broker {
             remember,
         };
         let changed = self
-            .change(task, input, |header| {
+            .change_for_caller(task, input, |header| {
                 caller.may_see(&request.agent, header)?;
                 match &request.context_id {
                     // A2A 3.4: another conversation than the task's must be refused.
@@ -238,11 +238,13 @@ impl Broker {
         let announced = request.announces();
         let (new, size) = self.new_task_of(caller, request, remember)?;
         let id = new.id;
-        let place = self.shared.storage.reserve(size).await?;
-        self.begin(place, new).await?;
+        let place = self.place(size).await?;
+        let begun = self.begin(place, new).await;
+        // Also if it is not known yet what becomes of it.
         if !announced {
             self.announce_later(id);
         }
+        begun?;
         Ok(Sent {
             task: id,
             seq: Seq::ZERO.next(),
@@ -319,7 +321,7 @@ impl Broker {
             let durable = turn.submit(place, decision.into_commit(), keep);
             (changed, durable)
         };
-        durable.await?;
+        self.acknowledged(durable).await?;
         Ok(changed)
     }
 

@@ -22,8 +22,20 @@ pub struct Stats {
     pub oldest_queued_ms: u64,
     /// What was forgotten last; nothing if ended tasks are kept for good, or since the host started.
     pub forgotten: Option<Forgotten>,
+    /// Whether the data folder can be written.
+    pub store: StoreStats,
     /// By tenant, those with the longest lines first.
     pub tenants: Vec<TenantStats>,
+}
+
+/// Whether the data folder can be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoreStats {
+    /// `writable`; `waiting` during a shortage that may pass; `failed` until the host is restarted.
+    pub state: &'static str,
+    /// Why it cannot, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What the host forgot when it last looked for ended tasks that it need not keep any more.
@@ -76,7 +88,16 @@ impl Broker {
                 .oldest()
                 .map_or(0, |oldest| now.millis_since(oldest)),
             forgotten: self.last_forgotten(now),
+            store: self.store_stats(),
             tenants,
+        }
+    }
+
+    fn store_stats(&self) -> StoreStats {
+        let health = self.shared.storage.health();
+        StoreStats {
+            state: health.word(),
+            reason: health.trouble().map(|trouble| trouble.to_string()),
         }
     }
 
@@ -85,8 +106,8 @@ impl Broker {
     /// # Errors
     /// A sentence for the operator.
     pub fn is_ready(&self) -> Result<(), String> {
-        if let Some(failed) = self.shared.storage.failed() {
-            return Err(failed.to_string());
+        if let Some(trouble) = self.shared.storage.health().trouble() {
+            return Err(trouble.to_string());
         }
         if self.shared.closing.is_cancelled() {
             return Err("the host is shutting down".to_owned());

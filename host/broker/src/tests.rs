@@ -8,6 +8,7 @@ mod operator;
 mod outbox;
 mod quick;
 mod retention;
+mod shortage;
 mod state;
 mod wishes;
 
@@ -67,6 +68,7 @@ fn open(folder: &TempDir, clock: &Clock, config: &Config) -> Broker {
     let storage = taskyard_storage::Config {
         folder: folder.path().to_owned(),
         sync: false,
+        max_open_files: None,
     };
     let sources = Sources {
         clock: clock.clone(),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::broker::Broker;
 use crate::error::Error;
 use crate::operations::{Caller, TaskSnapshot};
+use crate::patience::unanswered;
 use crate::send::Sent;
 use crate::slots::Slot;
 
@@ -143,7 +144,7 @@ impl Watch {
     /// The task as it is; [`Watch::next`] goes on behind it.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it cannot be read.
+    /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
     pub async fn snapshot(&mut self) -> Result<TaskSnapshot, Error> {
         self.look()?;
         let snapshot = self.broker.snapshot_of(self.header.clone())?;
@@ -213,6 +214,16 @@ impl Watch {
             None => {}
         }
         Ok(())
+    }
+
+    /// Waits for the first change of a task that its caller knows nothing of yet.
+    pub(crate) async fn first_change(&mut self) -> Result<(), Error> {
+        let broker = self.broker.clone();
+        tokio::select! {
+            biased;
+            changed = self.changed() => changed,
+            trouble = broker.shared.storage.trouble() => Err(unanswered(&trouble)),
+        }
     }
 
     pub(crate) async fn changed(&mut self) -> Result<(), Error> {

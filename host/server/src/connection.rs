@@ -1,5 +1,6 @@
 //! One connection: the handshake, and the answers to what is asked over it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,24 +9,34 @@ use axum::http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use taskyard_api::{PeerCertificate, Secure};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{ServiceExt, service_fn};
 use tracing::debug;
 
+use crate::activity::{Activity, Answer, Heard, Patience};
 use crate::tls::{Audience, Tls, peer_certificate};
 
-/// Streams at once over one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
 /// Whoever takes longer to say what it wants does not want anything.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a silent HTTP/2 client is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long answers that are under way may take when the connection is to be closed.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What an operator can set about connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// How long a connection is kept that asks for nothing.
+    pub(crate) idle: Duration,
+    /// Requests at once over one HTTP/2 connection.
+    pub(crate) max_streams: u32,
+}
 
 /// How the connections of one door are answered.
 #[derive(Clone)]
@@ -33,8 +44,7 @@ pub(crate) struct Answerer {
     server: Arc<Builder<TokioExecutor>>,
     router: Router,
     tls: Option<(Tls, Audience)>,
-    /// How long a connection may be there without a request.
-    patience: Duration,
+    patience: Patience,
 }
 
 /// What is known about every request of a connection; see the types for what they say.
@@ -46,20 +56,28 @@ struct Facts {
 
 impl Answerer {
     /// Answers with `router`, encrypted if there is a certificate.
-    pub(crate) fn new(router: Router, tls: Option<(Tls, Audience)>) -> Self {
+    pub(crate) fn new(router: Router, tls: Option<(Tls, Audience)>, manner: Manner) -> Self {
         Self {
-            server: Arc::new(server()),
+            server: Arc::new(server(manner.max_streams)),
             router,
             tls,
-            patience: HEADER_TIMEOUT,
+            patience: Patience {
+                head: HEADER_TIMEOUT,
+                idle: manner.idle,
+            },
         }
     }
 
-    /// Answers what comes over `stream` until it is closed; `watcher` says when to close it. A client that
-    /// still shakes hands when `stop` is cancelled is dropped: nothing was promised to it.
-    pub(crate) async fn answer(self, stream: TcpStream, watcher: Watcher, stop: CancellationToken) {
+    /// Answers what comes over `stream` until it is closed, is silent for too long, or `stop` is cancelled.
+    /// A client that still shakes hands then is dropped: nothing was promised to it.
+    pub(crate) async fn answer(
+        self,
+        stream: TcpStream,
+        activity: Activity,
+        stop: CancellationToken,
+    ) {
         let Some((tls, audience)) = &self.tls else {
-            return self.speak(stream, Facts::default(), watcher).await;
+            return self.speak(stream, Facts::default(), activity, stop).await;
         };
         let shaken = tokio::select! {
             () = stop.cancelled() => return,
@@ -71,7 +89,7 @@ impl Answerer {
                     secure: Some(Secure),
                     peer: peer_certificate(stream.get_ref().1),
                 };
-                self.speak(stream, facts, watcher).await;
+                self.speak(stream, facts, activity, stop).await;
             }
             // Scanners, clients that do not know the authority, certificates that are not believed: nothing
             // that this host did wrong.
@@ -79,39 +97,51 @@ impl Answerer {
         }
     }
 
-    async fn speak<S>(&self, stream: S, facts: Facts, watcher: Watcher)
+    async fn speak<S>(&self, stream: S, facts: Facts, activity: Activity, stop: CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let router = self.router.clone();
-        let asked = CancellationToken::new();
-        let asks = asked.clone();
-        let service = router.map_request(move |mut request: Request<Incoming>| {
-            asks.cancel();
+        let (router, asked) = (self.router.clone(), activity.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let under_way = asked.asked(request.version());
             facts.tell(request.extensions_mut());
-            request
+            let answered = router.clone().oneshot(request);
+            async move {
+                let answer = answered.await?;
+                Ok::<_, std::convert::Infallible>(answer.map(|body| Answer::new(body, under_way)))
+            }
         });
         let service = TowerToHyperService::new(service);
-        let connection = self.server.serve_connection(TokioIo::new(stream), service);
-        let answered = watcher.watch(connection.into_owned());
+        let stream = TokioIo::new(Heard::new(stream, activity.clone()));
+        let connection = self.server.serve_connection(stream, service).into_owned();
+        let graceful = GracefulShutdown::new();
+        let mut answered = pin!(graceful.watch(connection));
         tokio::select! {
             // What is there already counts, however late it is looked at.
             biased;
-            answered = answered => {
+            answered = &mut answered => {
                 if let Err(error) = answered {
                     debug!(%error, "a connection broke");
                 }
+                return;
             }
-            () = silence(&asked, self.patience) => debug!("a connection asked for nothing"),
+            () = stop.cancelled() => {}
+            () = activity.overdue(self.patience) => {
+                debug!("a connection was silent for too long");
+                if !activity.is_idle() {
+                    return;
+                }
+            }
         }
-    }
-}
-
-/// Resolves if nothing was asked in time. As long as a client did not show which version of HTTP it speaks,
-/// none of the server's own timeouts runs; from the first request on they do.
-async fn silence(asked: &CancellationToken, patience: Duration) {
-    if timeout(patience, asked.cancelled()).await.is_ok() {
-        std::future::pending::<()>().await;
+        // What is under way is finished, also what comes just now over a connection that was idle.
+        let finished = async {
+            tokio::select! {
+                _ = &mut answered => {}
+                () = graceful.shutdown() => {}
+            }
+        };
+        let in_time = timeout(CLOSE_TIMEOUT, finished).await.is_ok();
+        debug!(in_time, "a connection is closed");
     }
 }
 
@@ -126,71 +156,136 @@ impl Facts {
     }
 }
 
-fn server() -> Builder<TokioExecutor> {
+fn server(max_streams: u32) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
+    // Silence is measured by `Activity`: this one counts that between two requests as slow headers.
+    server.http1().header_read_timeout(None::<Duration>);
     server
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
-        .max_concurrent_streams(MAX_STREAMS);
+        .max_concurrent_streams(max_streams);
     server
 }
 
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use hyper_util::server::graceful::GracefulShutdown;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
 
     use super::*;
 
     const REQUEST: &str = "GET / HTTP/1.1\r\nhost: yard\r\n\r\n";
     const LAST_REQUEST: &str = "GET / HTTP/1.1\r\nhost: yard\r\nconnection: close\r\n\r\n";
+    const FOREVER: Duration = Duration::from_secs(3_600);
 
-    fn impatient() -> Answerer {
+    fn answerer(head: Duration, idle: Duration) -> Answerer {
         let router = Router::new().route("/", get(async || "hello"));
+        let manner = Manner {
+            idle,
+            max_streams: 1,
+        };
+        let patient = Answerer::new(router, None, manner);
         Answerer {
-            patience: Duration::ZERO,
-            ..Answerer::new(router, None)
+            patience: Patience { head, idle },
+            ..patient
         }
+    }
+
+    fn speak(answerer: Answerer, host: DuplexStream, stop: &CancellationToken) -> JoinHandle<()> {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            let facts = Facts::default();
+            answerer.speak(host, facts, Activity::new(), stop).await;
+        })
+    }
+
+    async fn ask(client: &mut DuplexStream, request: &str) {
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"hello") {
+            assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0);
+        }
+    }
+
+    async fn check_closed(client: &mut DuplexStream) {
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"");
     }
 
     #[tokio::test]
     async fn who_asks_for_nothing_is_not_waited_for() {
-        let graceful = GracefulShutdown::new();
         for beginning in ["", "G", "GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n"] {
             let (host, mut client) = duplex(1_024);
             client.write_all(beginning.as_bytes()).await.unwrap();
-            let facts = Facts::default();
-            impatient().speak(host, facts, graceful.watcher()).await;
-            let mut answer = Vec::new();
-            client.read_to_end(&mut answer).await.unwrap();
-            assert_eq!(answer, b"", "{beginning:?}");
+            let stop = CancellationToken::new();
+            let spoken = speak(answerer(Duration::ZERO, FOREVER), host, &stop);
+            check_closed(&mut client).await;
+            spoken.await.unwrap();
         }
-        graceful.shutdown().await;
     }
 
     #[tokio::test]
     async fn who_asked_once_may_be_silent() {
         let (host, mut client) = duplex(1_024);
         client.write_all(REQUEST.as_bytes()).await.unwrap();
-        let graceful = GracefulShutdown::new();
-        let watcher = graceful.watcher();
-        let answerer = impatient();
-        let spoken =
-            tokio::spawn(async move { answerer.speak(host, Facts::default(), watcher).await });
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"hello") {
-            assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0);
-        }
-        client.write_all(LAST_REQUEST.as_bytes()).await.unwrap();
-        answer.clear();
-        client.read_to_end(&mut answer).await.unwrap();
-        assert!(answer.ends_with(b"hello"), "{answer:?}");
+        let stop = CancellationToken::new();
+        // Its first request is there at once, so this patience is never asked for.
+        let spoken = speak(answerer(Duration::ZERO, FOREVER), host, &stop);
+        ask(&mut client, "").await;
+        ask(&mut client, LAST_REQUEST).await;
+        check_closed(&mut client).await;
+        spoken.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn silence_between_requests_has_its_own_end() {
+        let (host, mut client) = duplex(1_024);
+        let stop = CancellationToken::new();
+        let spoken = speak(answerer(FOREVER, Duration::ZERO), host, &stop);
+        ask(&mut client, REQUEST).await;
+        check_closed(&mut client).await;
+        spoken.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_kept_is_closed_with_the_host() {
+        let (host, mut client) = duplex(1_024);
+        let stop = CancellationToken::new();
+        let spoken = speak(answerer(FOREVER, FOREVER), host, &stop);
+        ask(&mut client, REQUEST).await;
+        ask(&mut client, REQUEST).await;
+        stop.cancel();
+        check_closed(&mut client).await;
+        spoken.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn how_many_streams_there_may_be_is_said_to_the_client() {
+        let (host, mut client) = duplex(1_024);
+        let stop = CancellationToken::new();
+        let spoken = speak(answerer(FOREVER, FOREVER), host, &stop);
+        // The preface, and settings that set nothing (RFC 9113 3.4).
+        client
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .await
+            .unwrap();
+        client
+            .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await.unwrap();
+        let [_, high, low, kind, ..] = head;
+        assert_eq!(kind, 4, "the first frame has settings: {head:?}");
+        let mut settings = vec![0; usize::from(high) << 8 | usize::from(low)];
+        client.read_exact(&mut settings).await.unwrap();
+        let max_concurrent_streams = [0, 3, 0, 0, 0, 1];
+        let mut each = settings.chunks(6);
+        assert!(each.any(|it| it == max_concurrent_streams), "{settings:?}");
+        drop(client);
         spoken.await.unwrap();
     }
 }

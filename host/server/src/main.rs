@@ -1,15 +1,18 @@
 //! Taskyard: a durable task host for AI agents, and the command line to work with it.
 
+mod activity;
 mod addresses;
 mod admin_client;
 mod admin_token;
 mod cli;
 mod config;
 mod connection;
+mod descriptors;
 mod documents;
 mod hello;
 mod http;
 mod listen;
+mod places;
 mod preload;
 mod serve;
 mod shutdown;

@@ -22,8 +22,11 @@ use tracing::{error, info, warn};
 use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
 use crate::config::{Config, Secret, is_local, secrets};
+use crate::connection::Manner;
+use crate::descriptors::{self, Budget};
 use crate::documents::Documents;
 use crate::listen::Door;
+use crate::places::Room;
 use crate::shutdown::{Loops, Signals, Stops, stop};
 use crate::tls::{Audience, Tls, Watch};
 use crate::{admin_token, hello, preload, telemetry};
@@ -37,11 +40,12 @@ pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Ex
     let mut signals = Signals::listen()?;
     let figures = telemetry::figures::start()?;
     warn_of(&config);
+    let files = descriptors::claim();
     make_private(&config.data_dir)
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
         () = signals.next() => return Ok(Exit::Ok),
-        started = start(config, load, figures) => started?,
+        started = start(config, load, figures, files) => started?,
     };
     let failed = tokio::select! {
         () = signals.next() => None,
@@ -62,8 +66,9 @@ async fn start(
     config: Config,
     load: &[PathBuf],
     figures: PrometheusHandle,
+    files: Budget,
 ) -> anyhow::Result<Running> {
-    let host = Host::new(config)?;
+    let host = Host::new(config, files)?;
     preload::load(&host.broker, load).await?;
     preload::configure(&host.broker, &host.config.agents).await?;
     host.start(figures).await
@@ -99,6 +104,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 /// The parts of the host, before anything runs.
 struct Host {
     config: Config,
+    files: Budget,
     token: Secret,
     clock: Clock,
     ids: IdSource,
@@ -110,7 +116,8 @@ struct Host {
 }
 
 impl Host {
-    fn new(config: Config) -> anyhow::Result<Self> {
+    fn new(config: Config, files: Budget) -> anyhow::Result<Self> {
+        let config = within(config, files);
         let (clock, ids) = (Clock::system(), IdSource::system());
         let sources = Sources {
             clock: clock.clone(),
@@ -119,6 +126,7 @@ impl Host {
         let storage = taskyard_storage::Config {
             folder: config.data_dir.clone(),
             sync: config.sync,
+            max_open_files: u32::try_from(files.store).ok(),
         };
         let broker = Broker::open(&storage, broker_config(&config), sources)?;
         // Only now is it certain that no other host uses the folder. One that was killed may have left
@@ -141,6 +149,7 @@ impl Host {
         let delegate = Delegate::new(broker.clone(), outbound, clock.clone(), ids.clone());
         Ok(Self {
             config,
+            files,
             token,
             clock,
             ids,
@@ -164,6 +173,8 @@ impl Host {
             admin_tls: admin.is_encrypted(),
         };
         let stops = Stops::default();
+        let (for_clients, for_operators) = rooms(&self.config, self.files);
+        let manner = manner(&self.config);
         let api = self.api(&stops)?;
         say_who_may_call(&api);
         let admin_api = self.admin(figures)?;
@@ -175,8 +186,18 @@ impl Host {
             delegate: tokio::spawn(run_delegate(self.delegate, stops.clone())),
             certificate: tokio::spawn(run_watch(certificate, stops.doors.clone())),
             doors: [
-                tokio::spawn(public.serve(public_router(api), stops.doors.clone())),
-                tokio::spawn(admin.serve(admin_router(admin_api), stops.doors.clone())),
+                tokio::spawn(public.serve(
+                    public_router(api),
+                    for_clients,
+                    manner,
+                    stops.doors.clone(),
+                )),
+                tokio::spawn(admin.serve(
+                    admin_router(admin_api),
+                    for_operators,
+                    manner,
+                    stops.doors.clone(),
+                )),
             ],
         };
         addresses
@@ -268,6 +289,40 @@ async fn doors(config: &Config, tls: Option<Tls>) -> anyhow::Result<(Door, Door)
         public.with_tls(tls, Audience::Clients),
         admin.with_tls(of_operators, Audience::Operators),
     ))
+}
+
+/// How many connections the doors take. One address gets half of them unless the operator says otherwise:
+/// all that a load balancer needs, and never so many that nobody else comes in.
+fn rooms(config: &Config, files: Budget) -> (Room, Room) {
+    let said = config.api.max_connections_per_address;
+    let said = said.map(|most| usize::try_from(most.get()).unwrap_or(usize::MAX));
+    let room = |most: usize| Room {
+        most,
+        most_per_address: (most / 2).max(1),
+    };
+    let clients = room(files.clients);
+    let clients = Room {
+        most_per_address: said.unwrap_or(clients.most_per_address),
+        ..clients
+    };
+    (clients, room(files.operators))
+}
+
+fn manner(config: &Config) -> Manner {
+    Manner {
+        idle: Duration::from_secs(config.api.idle_seconds.get()),
+        max_streams: config.api.max_streams_per_connection.get(),
+    }
+}
+
+/// The configuration with as many requests at once as there may be files for them.
+fn within(mut config: Config, files: Budget) -> Config {
+    let Config { egress, notify, .. } = &mut config;
+    egress.max_concurrent = egress.max_concurrent.min(files.requests);
+    egress.keep_idle = files.keeps_idle;
+    notify.max_concurrent = notify.max_concurrent.min(files.notifications);
+    notify.keep_idle = files.keeps_idle;
+    config
 }
 
 async fn run_watch(certificate: Option<Watch>, stop: CancellationToken) {

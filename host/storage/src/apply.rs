@@ -11,6 +11,7 @@ use taskyard_task::{Change, Commit, Digest, Header, Phase, Seq, TaskId};
 
 use crate::count::{Counts, Number, Tally};
 use crate::key;
+use crate::read::ReadError;
 use crate::record;
 use crate::table::Table;
 
@@ -26,6 +27,8 @@ pub(crate) enum ApplyError {
     Encode(#[from] rmp_serde::encode::Error),
     #[error(transparent)]
     Database(#[from] rocksdb::Error),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error("the table {0} is missing")]
     NoTable(&'static str),
 }

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rocksdb::{DB, WriteBatch, WriteOptions};
+use rocksdb::{WriteBatch, WriteOptions};
 use taskyard_task::{Commit, Partition};
 
 use crate::apply::{Applier, ApplyError};
+use crate::database::Database;
 use crate::key;
 use crate::table::Table;
 
@@ -33,9 +34,27 @@ pub enum AppendError {
         /// The last number that is taken.
         last: u64,
     },
-    /// It is not known whether the group was appended; [`CommitLog::last`] may tell.
+    /// It is not known whether the group was appended; [`CommitLog::last`] may tell, if need be after
+    /// [`CommitLog::recover`].
     #[error("{0}")]
     Unknown(String),
+    /// The group can never be appended. Nothing was.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+/// Why a log is not in order again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// Something is short that may come back: room, files, memory. Nothing was touched.
+    #[error("{0}")]
+    Shortage(String),
+    /// Nothing seems to be short, and it does not work all the same.
+    #[error("{0}")]
+    Unclear(String),
+    /// It cannot be brought into order.
+    #[error("{0}")]
+    Final(String),
 }
 
 /// An ordered log of commits for each partition.
@@ -48,19 +67,26 @@ pub trait CommitLog: Send {
 
     /// The number of the last commit of `partition`, 0 if there is none; `None` if that cannot be told.
     fn last(&mut self, partition: Partition) -> Option<u64>;
+
+    /// Brings the log back into order after something did not answer clearly. Afterwards
+    /// [`CommitLog::last`] tells what was appended, for good: it counts only what is durable.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    fn recover(&mut self) -> Result<(), Trouble>;
 }
 
 /// The log of a single host.
 pub(crate) struct LocalLog {
-    db: Arc<DB>,
+    db: Arc<Database>,
     applier: Applier,
     write: WriteOptions,
-    /// After a failed write, what the disk holds is anybody's guess.
+    /// After a failed write, what the disk holds is anybody's guess until the database was opened again.
     failed: bool,
 }
 
 impl LocalLog {
-    pub(crate) fn new(db: Arc<DB>, sync: bool) -> Self {
+    pub(crate) fn new(db: Arc<Database>, sync: bool) -> Self {
         let mut write = WriteOptions::default();
         write.set_sync(sync);
         Self {
@@ -72,15 +98,16 @@ impl LocalLog {
     }
 
     fn write(&mut self, group: &[Numbered]) -> Result<(), ApplyError> {
+        let tables = self.db.tables()?;
         let mut batch = WriteBatch::default();
         let commits = group.iter().map(|numbered| &numbered.commit);
-        self.applier.apply(&self.db, &mut batch, commits)?;
-        let meta = self.db.cf_handle(Table::Meta.name());
+        self.applier.apply(tables.db(), &mut batch, commits)?;
+        let meta = tables.db().cf_handle(Table::Meta.name());
         let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
         for (partition, number) in last_numbers(group) {
             batch.put_cf(meta, key::last_commit(partition), number.to_be_bytes());
         }
-        self.db.write_opt(batch, &self.write)?;
+        tables.db().write_opt(batch, &self.write)?;
         Ok(())
     }
 }
@@ -97,18 +124,39 @@ impl CommitLog for LocalLog {
     fn append(&mut self, group: &[Numbered]) -> Result<(), AppendError> {
         let written = self.write(group);
         self.failed |= written.is_err();
-        written.map_err(|error| AppendError::Unknown(error.to_string()))
+        written.map_err(|error| match error {
+            ApplyError::Database(_) | ApplyError::Read(_) => {
+                AppendError::Unknown(error.to_string())
+            }
+            ApplyError::Encode(_) | ApplyError::NoTable(_) => {
+                AppendError::Impossible(error.to_string())
+            }
+        })
     }
 
     fn last(&mut self, partition: Partition) -> Option<u64> {
         if self.failed {
             return None;
         }
-        let meta = self.db.cf_handle(Table::Meta.name())?;
-        match self.db.get_pinned_cf(meta, key::last_commit(partition)) {
-            Ok(Some(bytes)) => Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?)),
-            Ok(None) => Some(0),
-            Err(_) => None,
-        }
+        let read = || {
+            let tables = self.db.tables().ok()?;
+            let meta = tables.db().cf_handle(Table::Meta.name())?;
+            match tables.db().get_pinned_cf(meta, key::last_commit(partition)) {
+                Ok(Some(bytes)) => Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?)),
+                Ok(None) => Some(0),
+                Err(_) => None,
+            }
+        };
+        let last = read();
+        self.failed |= last.is_none();
+        last
+    }
+
+    fn recover(&mut self) -> Result<(), Trouble> {
+        self.db.reopen()?;
+        // Its counters are those of batches that may not have been written.
+        self.applier = Applier::default();
+        self.failed = false;
+        Ok(())
     }
 }

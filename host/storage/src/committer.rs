@@ -1,20 +1,25 @@
 //! The committer: one thread that merges what all tasks want written into one batch and one sync.
 //!
-//! Commits keep the order in which they are handed over. After a failed write the committer stops for
-//! good: it does not guess what is on the disk, and whatever waits is told.
+//! Commits keep the order in which they are handed over. After a failed write the committer writes nothing
+//! more before it knows what is on the disk: it has the log brought into order, looks whether the group
+//! landed, and appends it again only if it did not. Meanwhile everything waits. If that cannot succeed, it
+//! stops for good, and whatever waits is told.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use taskyard_task::{Commit, Partition};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::commit_log::{AppendError, CommitLog, Numbered};
+use crate::commit_log::{AppendError, CommitLog, Numbered, Trouble};
+use crate::health::Health;
 
 /// Commits that may wait for the committer. More would only lengthen the wait.
 const MAX_WAITING: usize = 8_192;
@@ -23,7 +28,15 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 /// Commits that share one batch. A larger batch makes the first commit in it wait for the last.
 const MAX_GROUP: usize = 1_024;
 
-/// The host cannot write to its disk any more, and must be restarted once that is mended.
+/// The pause before the log is brought into order for the second time; doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
+/// How late the end of a shortage is noticed. Each look writes to the disk.
+const MAX_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 5_000 });
+/// How often in a row something may fail that nothing seems to be short for: ten minutes. What goes on
+/// for longer does not pass.
+const MAX_UNCLEAR: u32 = 120;
+
+/// The host cannot write to its disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the host cannot write to its data folder: {reason}")]
 pub struct Failed {
@@ -37,7 +50,9 @@ pub(crate) type OnApplied = Box<dyn Fn(&[Numbered]) + Send>;
 pub(crate) struct Committer {
     queue: mpsc::Sender<Job>,
     bytes: Arc<Semaphore>,
-    failed: Arc<Mutex<Option<Failed>>>,
+    health: watch::Receiver<Health>,
+    /// Dropped to end the wait for the end of a shortage.
+    alive: Option<std::sync::mpsc::Sender<()>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -56,7 +71,7 @@ struct Job {
 pub struct Reservation<'a> {
     place: mpsc::Permit<'a, Job>,
     bytes: OwnedSemaphorePermit,
-    failed: Arc<Mutex<Option<Failed>>>,
+    health: watch::Receiver<Health>,
 }
 
 impl std::fmt::Debug for Job {
@@ -78,7 +93,7 @@ impl Reservation<'_> {
         });
         Durable {
             wait,
-            failed: self.failed,
+            health: self.health,
         }
     }
 }
@@ -87,7 +102,7 @@ impl Reservation<'_> {
 #[derive(Debug)]
 pub struct Durable {
     wait: oneshot::Receiver<()>,
-    failed: Arc<Mutex<Option<Failed>>>,
+    health: watch::Receiver<Health>,
 }
 
 impl Future for Durable {
@@ -96,13 +111,13 @@ impl Future for Durable {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.wait)
             .poll(context)
-            .map(|done| done.map_err(|_| failure(&self.failed)))
+            .map(|done| done.map_err(|_| failure(&self.health)))
     }
 }
 
-fn failure(failed: &Mutex<Option<Failed>>) -> Failed {
-    let failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-    failed.clone().unwrap_or_else(|| Failed {
+fn failure(health: &watch::Receiver<Health>) -> Failed {
+    let trouble = health.borrow().trouble();
+    trouble.unwrap_or_else(|| Failed {
         reason: "the host is shutting down".into(),
     })
 }
@@ -113,11 +128,14 @@ impl Committer {
         on_applied: OnApplied,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(MAX_WAITING);
-        let failed = Arc::new(Mutex::new(None));
+        let (alive, end) = std::sync::mpsc::channel();
+        let (told, health) = watch::channel(Health::Writable);
+        metrics::gauge!("taskyard_store_writable").set(1.0);
         let mut writer = Writer {
             log,
             on_applied,
-            failed: Arc::clone(&failed),
+            health: told,
+            end,
             last: HashMap::new(),
         };
         let thread = std::thread::Builder::new()
@@ -126,38 +144,47 @@ impl Committer {
         Ok(Self {
             queue,
             bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
-            failed,
+            health,
+            alive: Some(alive),
             thread: Mutex::new(Some(thread)),
         })
     }
 
     /// Waits for a place in the queue for about `bytes`.
     pub(crate) async fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, Failed> {
-        let failed = |_| failure(&self.failed);
+        let failed = |_| failure(&self.health);
         // What is larger than the whole queue waits for all of it.
         let bytes = u32::try_from(bytes.clamp(1, MAX_WAITING_BYTES)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.bytes).acquire_many_owned(bytes).await;
         let place = self.queue.reserve().await.map_err(failed)?;
         Ok(Reservation {
             place,
-            bytes: permit.map_err(|_| failure(&self.failed))?,
-            failed: Arc::clone(&self.failed),
+            bytes: permit.map_err(|_| failure(&self.health))?,
+            health: self.health.clone(),
         })
     }
 
-    pub(crate) fn failed(&self) -> Option<Failed> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(crate) fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// Resolves once nothing can be written.
+    pub(crate) async fn trouble(&self) -> Failed {
+        let mut health = self.health.clone();
+        let told = health.wait_for(|health| *health != Health::Writable).await;
+        // An error means that the writer is gone without any trouble: the host ends.
+        let trouble = told.ok().and_then(|health| health.trouble());
+        trouble.unwrap_or_else(|| failure(&self.health))
     }
 }
 
 impl Drop for Committer {
-    /// Writes what was handed over, then ends.
+    /// Writes what was handed over, then ends. During a shortage nothing is waited for: nobody was told
+    /// that it is durable.
     fn drop(&mut self) {
         let (closed, _) = mpsc::channel(1);
         self.queue = closed;
+        self.alive = None;
         let thread = self
             .thread
             .lock()
@@ -174,7 +201,9 @@ impl Drop for Committer {
 struct Writer<L> {
     log: L,
     on_applied: OnApplied,
-    failed: Arc<Mutex<Option<Failed>>>,
+    health: watch::Sender<Health>,
+    /// Closed when the host ends.
+    end: std::sync::mpsc::Receiver<()>,
     last: HashMap<Partition, u64>,
 }
 
@@ -216,32 +245,69 @@ impl<L: CommitLog> Writer<L> {
         reason = "measures a duration for a metric, decides nothing"
     )]
     fn append(&mut self, commits: Vec<Commit>) -> Result<Vec<Numbered>, String> {
-        let group = self.number(commits)?;
+        self.find_numbers(&commits)?;
+        let group = self.number(commits);
         let began = std::time::Instant::now();
-        match self.log.append(&group) {
-            Ok(()) => {}
-            Err(conflict @ AppendError::Conflict { .. }) => return Err(conflict.to_string()),
-            Err(AppendError::Unknown(reason)) => self.resolve(&group, reason)?,
+        if let Err(error) = self.log.append(&group) {
+            metrics::counter!("taskyard_commit_failures_total").increment(1);
+            self.resolve(&group, error)?;
         }
         metrics::histogram!("taskyard_commit_seconds").record(began.elapsed().as_secs_f64());
         Ok(group)
     }
 
-    fn number(&mut self, commits: Vec<Commit>) -> Result<Vec<Numbered>, String> {
+    /// Reads the last numbers of partitions that are new here.
+    fn find_numbers(&mut self, commits: &[Commit]) -> Result<(), String> {
+        for partition in commits.iter().map(|commit| commit.partition) {
+            if self.last.contains_key(&partition) {
+                continue;
+            }
+            let unread = "the last commit cannot be read";
+            let last = match self.log.last(partition) {
+                Some(last) => last,
+                None => self.until_in_order(unread.to_owned(), |writer| {
+                    let last = writer.log.last(partition);
+                    last.ok_or_else(|| AppendError::Unknown(unread.to_owned()))
+                })?,
+            };
+            self.last.insert(partition, last);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, commits: Vec<Commit>) -> Vec<Numbered> {
         let commits = commits.into_iter();
         let numbered = commits.map(|commit| {
-            let number = self.next_number(commit.partition)?;
-            Ok(Numbered { number, commit })
+            let last = self.last.entry(commit.partition).or_default();
+            *last += 1;
+            Numbered {
+                number: *last,
+                commit,
+            }
         });
         numbered.collect()
     }
 
-    /// Finds out whether a group landed whose append did not answer clearly; tries once more if not.
-    fn resolve(&mut self, group: &[Numbered], reason: String) -> Result<(), String> {
+    /// Finds out whether a group landed whose append did not answer clearly; appends it again if not.
+    fn resolve(&mut self, group: &[Numbered], error: AppendError) -> Result<(), String> {
+        let AppendError::Unknown(reason) = error else {
+            return Err(error.to_string());
+        };
+        // A log that is still in order may know.
+        match self.land(group) {
+            Ok(()) => Ok(()),
+            Err(AppendError::Unknown(_)) => self.until_in_order(reason, |it| it.land(group)),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    fn land(&mut self, group: &[Numbered]) -> Result<(), AppendError> {
         match self.landed(group) {
             Some(true) => Ok(()),
-            Some(false) => self.log.append(group).map_err(|error| error.to_string()),
-            None => Err(reason),
+            Some(false) => self.log.append(group),
+            None => Err(AppendError::Unknown(
+                "it is not known what was written".to_owned(),
+            )),
         }
     }
 
@@ -252,27 +318,80 @@ impl<L: CommitLog> Writer<L> {
         Some(last >= first.number)
     }
 
-    fn next_number(&mut self, partition: Partition) -> Result<u64, String> {
-        let last = match self.last.get(&partition) {
-            Some(last) => *last,
-            None => self
-                .log
-                .last(partition)
-                .ok_or("the last commit cannot be read")?,
+    /// Brings the log into order and does `what` then, again and again until that works. Only the first
+    /// time is nobody's business: most troubles are over by then.
+    fn until_in_order<T>(
+        &mut self,
+        mut reason: String,
+        mut what: impl FnMut(&mut Self) -> Result<T, AppendError>,
+    ) -> Result<T, String> {
+        tracing::warn!(
+            reason,
+            "a write to the data folder failed; opens the database again to see what is on the disk"
+        );
+        let (mut pause, mut unclear) = (FIRST_PAUSE, 0);
+        loop {
+            let done = self.log.recover().map(|()| what(self));
+            reason = match done {
+                Ok(Ok(done)) => {
+                    self.tell_writable();
+                    return Ok(done);
+                }
+                Err(Trouble::Shortage(problem)) => {
+                    unclear = 0;
+                    problem
+                }
+                Ok(Err(AppendError::Unknown(problem))) | Err(Trouble::Unclear(problem))
+                    if unclear < MAX_UNCLEAR =>
+                {
+                    unclear += 1;
+                    problem
+                }
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(error) => return Err(error.to_string()),
+            };
+            self.tell_waiting(&reason);
+            if self.end.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                return Err(format!("{reason}; the host ended meanwhile"));
+            }
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+    }
+
+    fn tell_waiting(&self, reason: &str) {
+        let health = Health::Waiting {
+            reason: reason.into(),
         };
-        self.last.insert(partition, last + 1);
-        Ok(last + 1)
+        let is_news = self.health.send_if_modified(|told| {
+            let is_news = *told != health;
+            *told = health;
+            is_news
+        });
+        metrics::gauge!("taskyard_store_writable").set(0.0);
+        if is_news {
+            tracing::error!(
+                reason,
+                "cannot write to the data folder; takes no new work until it can, and tries again by itself"
+            );
+        }
+    }
+
+    fn tell_writable(&self) {
+        if self.health.send_replace(Health::Writable) != Health::Writable {
+            tracing::info!("the data folder can be written again; nothing that was told is lost");
+        }
+        metrics::gauge!("taskyard_store_writable").set(1.0);
     }
 
     fn fail(&self, reason: String) {
         tracing::error!(
             reason,
-            "cannot write to the data folder; the host stops accepting work"
+            "cannot write to the data folder, and that is final: takes no work until the host is restarted"
         );
-        metrics::counter!("taskyard_commit_failures_total").increment(1);
+        metrics::gauge!("taskyard_store_writable").set(0.0);
         let failed = Failed {
             reason: reason.into(),
         };
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+        self.health.send_replace(Health::Failed(failed));
     }
 }

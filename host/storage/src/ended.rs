@@ -23,7 +23,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn tenant_with_ended(&self, behind: Option<&Tenant>) -> Result<Option<Tenant>, ReadError> {
         let start = behind.map(key::ended_behind).unwrap_or_default();
-        let mut rows = self.rows(Table::Ended, &start, &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Ended, &start, &[])?;
         let row = rows.next()?;
         row.map(|(key, _)| Ok(read_ended(key)?.0)).transpose()
     }
@@ -42,7 +43,8 @@ impl Storage {
         let after = after.map(|after| key::ended_row(tenant, after.ended_at, after.task));
         let mut found = Vec::new();
         let start = after.as_deref().unwrap_or(&prefix);
-        let mut rows = self.rows(Table::Ended, start, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Ended, start, &prefix)?;
         while found.len() < most
             && let Some((key, _)) = rows.next()?
         {
@@ -69,7 +71,8 @@ impl Storage {
     pub fn keys_of(&self, task: TaskId) -> Result<Vec<Digest>, ReadError> {
         let prefix = key::task(task);
         let mut keys = Vec::new();
-        let mut rows = self.rows(Table::TaskKey, &prefix, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::TaskKey, &prefix, &prefix)?;
         while let Some((key, _)) = rows.next()? {
             let key = key::read_task_key(key);
             keys.push(key.ok_or_else(|| damaged(Table::TaskKey, "its key is too short"))?);
@@ -83,7 +86,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn has_remotes(&self, parent: TaskId) -> Result<bool, ReadError> {
         let prefix = key::remotes_of(parent);
-        let mut rows = self.rows(Table::Remote, &prefix, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Remote, &prefix, &prefix)?;
         Ok(rows.next()?.is_some())
     }
 }

@@ -1,6 +1,7 @@
-//! Why a data folder cannot be opened.
+//! Why a data folder cannot be opened, in the terms of the system that refused it.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// Why a data folder cannot be opened. Always for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +9,16 @@ pub enum OpenError {
     /// Another process holds the folder.
     #[error("the data folder {0} is in use by another process; stop it, or choose another folder")]
     InUse(PathBuf),
+    /// The system does not let the host use the folder.
+    #[error("cannot use the data folder {folder}: {}: {error}{}", path.display(), advice(error))]
+    System {
+        /// The folder.
+        folder: PathBuf,
+        /// The file or folder that the system was asked for.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
     /// The folder was written by a newer host.
     #[error(
         "the data folder {folder} has format {found}, and this version of taskyard knows formats up to {known}; \
@@ -34,12 +45,67 @@ pub enum OpenError {
         /// The oldest that this version knows.
         known: u32,
     },
-    /// The disk or the database says no.
-    #[error("cannot open the data folder {folder}: {reason}")]
+    /// The database cannot be opened.
+    #[error("cannot open the database in the data folder {folder}: {reason}")]
     Other {
         /// The folder.
         folder: PathBuf,
         /// What it says.
         reason: String,
     },
+}
+
+impl OpenError {
+    /// What the system said when it was asked for `path`.
+    pub(crate) fn system(folder: &Path, path: &Path, error: io::Error) -> Self {
+        Self::System {
+            folder: folder.to_owned(),
+            path: path.to_owned(),
+            error,
+        }
+    }
+}
+
+/// What to do about an error of the system, if that is known. Decided by its number, never by its text.
+fn advice(error: &io::Error) -> &'static str {
+    match (error.kind(), error.raw_os_error()) {
+        (ErrorKind::PermissionDenied, _) => {
+            "; let the user that the host runs as read and write there"
+        }
+        (ErrorKind::ReadOnlyFilesystem, _) => "; mount it for writing, or choose another folder",
+        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => "; free some space",
+        (_, Some(libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS)) => {
+            "; its file system has no locks, which keep two hosts apart: choose a local disk, or mount it with locks"
+        }
+        (_, Some(libc::EMFILE | libc::ENFILE)) => {
+            "; too many files are open: raise the limit (ulimit -n, LimitNOFILE=)"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_what_the_operator_reads() {
+        for (number, says, advises) in [
+            (libc::EACCES, "Permission denied", "the user that the host"),
+            (libc::EPERM, "not permitted", "the user that the host"),
+            (libc::EROFS, "Read-only file system", "mount it for writing"),
+            (libc::ENOLCK, "No locks available", "has no locks"),
+            (libc::EOPNOTSUPP, "not supported", "has no locks"),
+            (libc::ENOSPC, "No space left", "free some space"),
+            (libc::EMFILE, "Too many open files", "raise the limit"),
+            (libc::ENOTDIR, "Not a directory", ""),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            let error = OpenError::system(Path::new("/data"), Path::new("/data/lock"), error);
+            let text = error.to_string();
+            assert!(text.contains("/data/lock: "), "{text}");
+            assert!(text.contains(says) && text.contains(advises), "{text}");
+            assert!(!text.contains("another process"), "{text}");
+        }
+    }
 }

@@ -5,14 +5,17 @@
 
 mod apply;
 mod apply_state;
+mod claim;
 mod commit_log;
 mod committer;
 mod count;
+mod database;
 mod derive;
 mod ended;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod health;
 mod key;
 mod list;
 #[doc(hidden)]
@@ -21,16 +24,19 @@ mod open;
 mod operator;
 mod read;
 mod record;
+mod shortage;
 mod state;
 mod table;
 #[cfg(test)]
 mod tests;
 mod upgrade;
 
-pub use commit_log::{AppendError, CommitLog, Numbered};
+pub use commit_log::{AppendError, CommitLog, Numbered, Trouble};
 pub use committer::{Durable, Failed, Reservation};
+pub use database::Tables;
 pub use ended::EndedTask;
 pub use error::OpenError;
+pub use health::Health;
 pub use key::Lane;
 pub use list::{ListPage, ListQuery, Position};
 pub use open::{Config, Storage};

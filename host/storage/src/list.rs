@@ -11,6 +11,7 @@ use rocksdb::{DB, ReadOptions, SnapshotWithThreadMode};
 use taskyard_task::{AgentName, Header, TaskId, TaskState, Tenant, Timestamp};
 
 use crate::count::{Counter, Tally};
+use crate::database::Tables;
 use crate::key::{self, SPANS};
 use crate::open::Storage;
 use crate::read::{ReadError, Rows, decode, end_of_prefix};
@@ -68,9 +69,10 @@ impl Storage {
     /// # Errors
     /// [`ReadError`].
     pub fn list(&self, query: &ListQuery) -> Result<ListPage, ReadError> {
+        let tables = self.tables()?;
         let moment = Moment {
-            storage: self,
-            snapshot: self.db.snapshot(),
+            snapshot: tables.db().snapshot(),
+            tables: &tables,
         };
         let total = moment.total(query)?;
         let (tasks, next) = moment.page(query)?;
@@ -113,7 +115,7 @@ impl Storage {
 
 /// The tables as they were at one moment.
 struct Moment<'a> {
-    storage: &'a Storage,
+    tables: &'a Tables,
     snapshot: SnapshotWithThreadMode<'a, DB>,
 }
 
@@ -136,7 +138,7 @@ impl Moment<'_> {
     }
 
     fn header(&self, task: TaskId) -> Result<Option<Header>, ReadError> {
-        let table = self.storage.table(Table::Header)?;
+        let table = self.tables.table(Table::Header)?;
         let stored = self.snapshot.get_pinned_cf(table, key::task(task))?;
         stored.map(|row| decode(Table::Header, &row)).transpose()
     }
@@ -166,7 +168,7 @@ impl Moment<'_> {
         match query.updated_since {
             None => {
                 let key = key::tally(tenant, agent, context);
-                let table = self.storage.table(Table::Tally)?;
+                let table = self.tables.table(Table::Tally)?;
                 let row = self.snapshot.get_pinned_cf(table, key)?;
                 let tally = row.map_or_else(Tally::default, |row| Tally::from_row(&row));
                 Ok(tally.of(query.state))
@@ -244,7 +246,7 @@ impl Moment<'_> {
         if let Some(end) = end {
             options.set_iterate_upper_bound(end.clone());
         }
-        let table = self.storage.table(table)?;
+        let table = self.tables.table(table)?;
         let iterator = self.snapshot.raw_iterator_cf_opt(table, options);
         Ok(Rows::from(iterator, start))
     }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rocksdb::{DB, WriteBatch};
+use rocksdb::WriteBatch;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use taskyard_task::Commit;
 
 use crate::apply::Applier;
+use crate::database::Database;
 use crate::{Storage, record};
 
 /// A record as it is on the disk; `None` if it has no such form.
@@ -23,7 +24,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 
 /// Makes batches as the committer does, and writes none of them.
 pub struct Batches {
-    db: Arc<DB>,
+    db: Arc<Database>,
     applier: Applier,
 }
 
@@ -40,7 +41,8 @@ impl Batches {
     /// How many bytes all that a group of commits changes makes; `None` if it cannot be applied.
     pub fn make(&mut self, group: &[Commit]) -> Option<usize> {
         let mut batch = WriteBatch::default();
-        self.applier.apply(&self.db, &mut batch, group).ok()?;
+        let tables = self.db.tables().ok()?;
+        self.applier.apply(tables.db(), &mut batch, group).ok()?;
         Some(batch.size_in_bytes())
     }
 }

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Env, Options,
-    WriteOptions,
-};
+use rocksdb::{DB, WriteOptions};
 
-use crate::commit_log::{CommitLog, LocalLog, Numbered};
+use crate::claim::Claim;
+use crate::commit_log::{CommitLog, LocalLog, Numbered, Trouble};
 use crate::committer::{Committer, Failed, Reservation};
+use crate::database::{Database, Tables};
 use crate::error::OpenError;
+use crate::health::Health;
 use crate::key;
+use crate::read::ReadError;
 use crate::table::Table;
 use crate::upgrade;
 
@@ -20,20 +21,6 @@ const FORMAT: u32 = 3;
 /// The oldest format that it reads, and brings forward. Format 1 belongs to the worker world 0.1, whose components do not link.
 const OLDEST_FORMAT: u32 = 2;
 
-/// Memory for blocks that were read lately; the rest is left to the operating system's cache.
-const BLOCK_CACHE_BYTES: usize = 8 << 20;
-/// Memory for rows that are not yet in sorted files, over all tables. More would make fewer files and
-/// a larger process.
-const WRITE_BUFFERS_BYTES: usize = 16 << 20;
-/// The write-ahead log is cut at this size by flushing the tables that hold it back: bounds both the
-/// disk that it takes and the time that a restart needs to read it.
-const MAX_WAL_BYTES: u64 = 256 << 20;
-
-/// A file in which this many of so many rows in a row are deletions is rewritten without them soon.
-const DENSE_DELETIONS: usize = 512;
-/// See [`DENSE_DELETIONS`].
-const DENSE_WINDOW: usize = 1_024;
-
 /// How data is stored.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -41,6 +28,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// Whether commits wait for the disk. Without it, a power failure can take back what clients saw.
     pub sync: bool,
+    /// Files of the tables that may be open at once; all of them if nothing is said.
+    pub max_open_files: Option<u32>,
 }
 
 /// The handle to a data folder. Cheap to clone. The last clone to be dropped writes what was handed
@@ -49,13 +38,14 @@ pub struct Config {
 pub struct Storage {
     // IMPORTANT: dropped before the database, so that what is queued still finds it.
     committer: Arc<Committer>,
-    pub(crate) db: Arc<DB>,
+    pub(crate) db: Arc<Database>,
+    _claim: Arc<Claim>,
 }
 
 impl std::fmt::Debug for Storage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Storage")
-            .field("path", &self.db.path())
+            .field("db", &self.db)
             .finish_non_exhaustive()
     }
 }
@@ -82,20 +72,35 @@ impl Storage {
         on_applied: impl Fn(&[Numbered]) + Send + 'static,
         around: impl FnOnce(Box<dyn CommitLog>) -> L,
     ) -> Result<Self, OpenError> {
+        let claim = Claim::take(&config.folder)?;
         let folder = config.folder.join("db");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| OpenError::system(&config.folder, &folder, error))?;
+        let db = Database::open(&folder, config.max_open_files)?;
+        let db = Arc::new(db);
         let other = |reason: String| OpenError::Other {
             folder: folder.clone(),
             reason,
         };
-        std::fs::create_dir_all(&folder).map_err(|error| other(error.to_string()))?;
-        let db = Arc::new(open_database(&folder)?);
-        check_format(&db, &folder)?;
+        let tables = db.tables().map_err(|error| other(error.to_string()))?;
+        check_format(tables.db(), &folder)?;
+        drop(tables);
         let log = around(Box::new(LocalLog::new(Arc::clone(&db), config.sync)));
         let committer = Committer::start(log, Box::new(on_applied));
         Ok(Self {
             committer: Arc::new(committer.map_err(|error| other(error.to_string()))?),
             db,
+            _claim: Arc::new(claim),
         })
+    }
+
+    /// The tables as they are open now, for one question. Waits while the database is being opened again;
+    /// whoever has them must not ask for them once more.
+    ///
+    /// # Errors
+    /// [`ReadError::Closed`] if it could not be opened again so far.
+    pub fn tables(&self) -> Result<Tables, ReadError> {
+        self.db.tables()
     }
 
     /// Waits for a place in the committer's queue for a commit of about `bytes`.
@@ -106,10 +111,25 @@ impl Storage {
         self.committer.reserve(bytes).await
     }
 
-    /// Why nothing can be written any more, if so.
+    /// Whether anything can be written, now.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.committer.health()
+    }
+
+    /// Why nothing will be written any more, if so.
     #[must_use]
     pub fn failed(&self) -> Option<Failed> {
-        self.committer.failed()
+        match self.health() {
+            Health::Failed(failed) => Some(failed),
+            Health::Writable | Health::Waiting { .. } => None,
+        }
+    }
+
+    /// Resolves once nothing can be written: at once during a shortage, and for good after a failure. For
+    /// those who need an answer rather than their turn.
+    pub async fn trouble(&self) -> Failed {
+        self.committer.trouble().await
     }
 }
 
@@ -121,56 +141,9 @@ impl CommitLog for Box<dyn CommitLog> {
     fn last(&mut self, partition: taskyard_task::Partition) -> Option<u64> {
         self.as_mut().last(partition)
     }
-}
 
-fn open_database(folder: &Path) -> Result<DB, OpenError> {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
-    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
-    options.set_max_total_wal_size(MAX_WAL_BYTES);
-    options.set_max_background_jobs(2);
-    options.set_keep_log_file_num(4);
-    options.set_env(&patient_compactions().map_err(|error| open_error(folder, &error))?);
-    let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
-    let tables = Table::ALL
-        .map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(table, &cache)));
-    DB::open_cf_descriptors(&options, folder, tables).map_err(|error| open_error(folder, &error))
-}
-
-/// Compactions take the processor time that nobody else wants: clients only wait for one if many are due.
-fn patient_compactions() -> Result<Env, rocksdb::Error> {
-    let mut env = Env::new()?;
-    env.lower_thread_pool_cpu_priority();
-    Ok(env)
-}
-
-fn table_options(table: Table, cache: &Cache) -> Options {
-    let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(cache);
-    // Point look-ups of tasks that do not exist read nothing.
-    blocks.set_bloom_filter(10.0, false);
-    let mut options = Options::default();
-    options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
-    // Tasks move through lists, timers and queues, and leave deleted rows behind. Whoever reads the first
-    // rows of these tables again and again must not walk over many that are gone.
-    if let Table::Index | Table::Timer | Table::Ended | Table::Letter = table {
-        options.add_compact_on_deletion_collector_factory(DENSE_WINDOW, DENSE_DELETIONS, 0.0);
-    }
-    options
-}
-
-fn open_error(folder: &Path, error: &rocksdb::Error) -> OpenError {
-    let reason = error.to_string();
-    // RocksDB reports its lock file as an ordinary input/output error.
-    if reason.contains("LOCK") || reason.contains("lock hold by") {
-        OpenError::InUse(folder.to_owned())
-    } else {
-        OpenError::Other {
-            folder: folder.to_owned(),
-            reason,
-        }
+    fn recover(&mut self) -> Result<(), Trouble> {
+        self.as_mut().recover()
     }
 }
 

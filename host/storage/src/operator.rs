@@ -30,7 +30,8 @@ impl Storage {
     ) -> Result<Vec<ParkedRow>, ReadError> {
         let after = after.map(|(since, task)| key::parked(since, task));
         let mut found = Vec::new();
-        let mut rows = self.rows(Table::Parked, after.as_deref().unwrap_or_default(), &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Parked, after.as_deref().unwrap_or_default(), &[])?;
         while found.len() < most
             && let Some((key, value)) = rows.next()?
         {
@@ -47,7 +48,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn count_parked(&self) -> Result<u64, ReadError> {
         let mut count = 0;
-        let mut rows = self.rows(Table::Parked, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Parked, &[], &[])?;
         while rows.next()?.is_some() {
             count += 1;
         }
@@ -80,7 +82,8 @@ impl Storage {
         let prefix = key::digest(digest);
         let mut found = Vec::new();
         let start = after.as_deref().unwrap_or(&prefix);
-        let mut rows = self.rows(Table::InFlight, start, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::InFlight, start, &prefix)?;
         while found.len() < most
             && let Some((key, _)) = rows.next()?
         {

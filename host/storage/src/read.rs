@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rocksdb::{ColumnFamily, DBPinnableSlice, DBRawIterator, Direction, IteratorMode, ReadOptions};
+use rocksdb::{ColumnFamily, DBRawIterator, Direction, IteratorMode, ReadOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use taskyard_task::commit::{DeliveryState, Remembered};
@@ -12,6 +12,7 @@ use taskyard_task::{
 };
 
 use crate::count::{Counter, Number};
+use crate::database::Tables;
 use crate::key::{self, Lane};
 use crate::open::Storage;
 use crate::record::{self, RecordError};
@@ -26,6 +27,9 @@ pub enum ReadError {
     /// The database says so.
     #[error("cannot read the data folder: {0}")]
     Database(#[from] rocksdb::Error),
+    /// The database is closed, and could not be opened again so far.
+    #[error("cannot read the data folder: its database could not be opened again so far")]
+    Closed,
     /// A record makes no sense.
     #[error("cannot read a record of table {table}: {reason}")]
     Record {
@@ -73,7 +77,8 @@ impl Storage {
         most: usize,
     ) -> Result<Vec<(Seq, Entry)>, ReadError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
-        let mut rows = self.rows(Table::Log, &key::log(task, after.next()), &key::task(task))?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Log, &key::log(task, after.next()), &key::task(task))?;
         while entries.len() < most
             && bytes < MAX_PAGE_BYTES
             && let Some((key, value)) = rows.next()?
@@ -101,7 +106,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn work(&self) -> Result<Vec<WorkItem>, ReadError> {
         let mut items = Vec::new();
-        let mut rows = self.rows(Table::Work, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Work, &[], &[])?;
         while let Some((_, value)) = rows.next()? {
             items.push(decode(Table::Work, value)?);
         }
@@ -121,7 +127,8 @@ impl Storage {
     ) -> Result<Vec<TaskId>, ReadError> {
         let mut due = Vec::new();
         let start = key::timers_from(partition, from);
-        let mut rows = self.rows(Table::Timer, &start, &[partition.number()])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Timer, &start, &[partition.number()])?;
         while due.len() < most
             && let Some((key, _)) = rows.next()?
         {
@@ -174,7 +181,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn lanes(&self) -> Result<Vec<Lane>, ReadError> {
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut rows = self.rows(Table::Outbox, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Outbox, &[], &[])?;
         while let Some((key, _)) = rows.next()? {
             let lane = key::read_lane(key)
                 .ok_or_else(|| damaged(Table::Outbox, "its key is too short"))?;
@@ -191,7 +199,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn next_due(&self, lane: &Lane) -> Result<Option<Seq>, ReadError> {
         let prefix = key::lane(lane.task, &lane.config);
-        let mut rows = self.rows(Table::Outbox, &prefix, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Outbox, &prefix, &prefix)?;
         let row = rows.next()?;
         Ok(row.and_then(|(key, _)| key::read_outbox_seq(key)))
     }
@@ -210,7 +219,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn delivery_states(&self, most: usize) -> Result<Vec<(Lane, DeliveryState)>, ReadError> {
         let mut states = Vec::new();
-        let mut rows = self.rows(Table::Delivery, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Delivery, &[], &[])?;
         while states.len() < most
             && let Some((key, value)) = rows.next()?
         {
@@ -229,7 +239,8 @@ impl Storage {
         let after = after.map(key::letter);
         let start = after.clone().unwrap_or_default();
         let mut letters = Vec::new();
-        let mut rows = self.rows(Table::Letter, &start, &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Letter, &start, &[])?;
         while letters.len() < most
             && let Some((key, value)) = rows.next()?
         {
@@ -255,7 +266,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn remotes(&self) -> Result<Vec<RemoteId>, ReadError> {
         let mut children = Vec::new();
-        let mut rows = self.rows(Table::Remote, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Remote, &[], &[])?;
         while let Some((key, _)) = rows.next()? {
             let child = key::read_remote(key);
             children.push(child.ok_or_else(|| damaged(Table::Remote, "its key is too short"))?);
@@ -308,9 +320,7 @@ impl Storage {
     /// # Errors
     /// [`ReadError`].
     pub fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, ReadError> {
-        Ok(self
-            .db
-            .get_cf(self.table(Table::Component)?, key::digest(digest))?)
+        self.row(Table::Component, &key::digest(digest))
     }
 
     /// How many tasks of an agent that have not ended hold which component.
@@ -320,7 +330,8 @@ impl Storage {
     pub fn held(&self, agent: &AgentName) -> Result<Vec<(Digest, u64)>, ReadError> {
         let prefix = key::held_prefix(agent);
         let mut held = Vec::new();
-        let mut rows = self.rows(Table::Count, &prefix, &prefix)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Count, &prefix, &prefix)?;
         while let Some((key, value)) = rows.next()? {
             match read_count(value) {
                 0 => {}
@@ -336,7 +347,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn held_components(&self) -> Result<HashMap<Digest, u64>, ReadError> {
         let mut held = HashMap::new();
-        let mut rows = self.rows(Table::Count, key::HELD, key::HELD)?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::Count, key::HELD, key::HELD)?;
         while let Some((key, value)) = rows.next()? {
             *held.entry(held_digest(key)?).or_default() += read_count(value);
         }
@@ -344,13 +356,17 @@ impl Storage {
     }
 
     pub(crate) fn count(&self, key: &[u8]) -> Result<u64, ReadError> {
-        let stored = self.db.get_pinned_cf(self.table(Table::Count)?, key)?;
+        let tables = self.tables()?;
+        let stored = tables
+            .db()
+            .get_pinned_cf(tables.table(Table::Count)?, key)?;
         Ok(stored.map_or(0, |bytes| read_count(&bytes)))
     }
 
     fn all<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>, ReadError> {
-        let rows = self.db.iterator_cf(
-            self.table(table)?,
+        let tables = self.tables()?;
+        let rows = tables.db().iterator_cf(
+            tables.table(table)?,
             IteratorMode::From(&[], Direction::Forward),
         );
         rows.map(|row| decode(table, &row?.1)).collect()
@@ -361,18 +377,18 @@ impl Storage {
         table: Table,
         key: &[u8],
     ) -> Result<Option<T>, ReadError> {
-        let stored = self.row(table, key)?;
+        let tables = self.tables()?;
+        let stored = tables.db().get_pinned_cf(tables.table(table)?, key)?;
         stored.map(|bytes| decode(table, &bytes)).transpose()
     }
 
-    pub(crate) fn row(
-        &self,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<DBPinnableSlice<'_>>, ReadError> {
-        Ok(self.db.get_pinned_cf(self.table(table)?, key)?)
+    pub(crate) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        let tables = self.tables()?;
+        Ok(tables.db().get_cf(tables.table(table)?, key)?)
     }
+}
 
+impl Tables {
     /// The rows from `start` on whose keys begin with `prefix`.
     pub(crate) fn rows(
         &self,
@@ -385,12 +401,12 @@ impl Storage {
             // Keeps the iterator from walking over deleted rows of whoever comes next.
             options.set_iterate_upper_bound(end);
         }
-        let iterator = self.db.raw_iterator_cf_opt(self.table(table)?, options);
+        let iterator = self.db().raw_iterator_cf_opt(self.table(table)?, options);
         Ok(Rows::from(iterator, start))
     }
 
     pub(crate) fn table(&self, table: Table) -> Result<&ColumnFamily, ReadError> {
-        let found = self.db.cf_handle(table.name());
+        let found = self.db().cf_handle(table.name());
         found.ok_or_else(|| damaged(table, "the table is missing"))
     }
 }

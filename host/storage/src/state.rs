@@ -2,6 +2,7 @@
 
 use taskyard_task::{StatePlace, Stored, Timestamp};
 
+use crate::database::Tables;
 use crate::key;
 use crate::open::Storage;
 use crate::read::{ReadError, Rows, damaged, decode};
@@ -40,29 +41,6 @@ impl Storage {
         self.get(Table::State, &key::state(place, key))
     }
 
-    /// The keys that begin with `prefix`, behind `after`.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn state_keys(
-        &self,
-        place: &StatePlace,
-        prefix: &str,
-        after: Option<&str>,
-    ) -> Result<StateKeys<'_>, ReadError> {
-        let rows_prefix = key::state(place, prefix);
-        let mut start = rows_prefix.clone();
-        if let Some(after) = after.filter(|after| *after >= prefix) {
-            start = key::state(place, after);
-            // Behind the key itself.
-            start.push(0);
-        }
-        Ok(StateKeys {
-            rows: self.rows(Table::State, &start, &rows_prefix)?,
-            place: key::place(place).len(),
-        })
-    }
-
     /// How many keys a place has, those included that expired lately.
     ///
     /// # Errors
@@ -77,7 +55,8 @@ impl Storage {
     /// [`ReadError`].
     pub fn expired_state(&self, until: Timestamp, most: usize) -> Result<Vec<Expired>, ReadError> {
         let mut expired = Vec::new();
-        let mut rows = self.rows(Table::StateExpiry, &[], &[])?;
+        let tables = self.tables()?;
+        let mut rows = tables.rows(Table::StateExpiry, &[], &[])?;
         while expired.len() < most
             && let Some((key, value)) = rows.next()?
         {
@@ -100,6 +79,31 @@ impl Storage {
         let Expired { moment, place, key } = expired;
         let row = key::state_expiry(*moment, place, key);
         Ok(self.row(Table::StateExpiry, &row)?.is_some())
+    }
+}
+
+impl Tables {
+    /// The keys that begin with `prefix`, behind `after`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn state_keys(
+        &self,
+        place: &StatePlace,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<StateKeys<'_>, ReadError> {
+        let rows_prefix = key::state(place, prefix);
+        let mut start = rows_prefix.clone();
+        if let Some(after) = after.filter(|after| *after >= prefix) {
+            start = key::state(place, after);
+            // Behind the key itself.
+            start.push(0);
+        }
+        Ok(StateKeys {
+            rows: self.rows(Table::State, &start, &rows_prefix)?,
+            place: key::place(place).len(),
+        })
     }
 }
 

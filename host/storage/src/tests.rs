@@ -1,13 +1,13 @@
 //! The tables as a whole: what survives, what is refused, what happens when the disk does not answer.
 
+mod faults;
 mod forget;
 mod list;
 mod operator;
 mod state;
 mod upgrade;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use taskyard_task::content::Message;
 use taskyard_task::decide::{NewTask, submit};
@@ -22,6 +22,7 @@ fn config(folder: &TempDir) -> Config {
     Config {
         folder: folder.path().to_owned(),
         sync: true,
+        max_open_files: None,
     }
 }
 
@@ -160,11 +161,13 @@ fn a_second_process_is_told_that_the_folder_is_in_use() {
 fn reopened_with_format(format: u32) -> OpenError {
     let folder = TempDir::new().unwrap();
     let storage = Storage::open(&config(&folder), |_| {}).unwrap();
-    let meta = storage.db.cf_handle(Table::Meta.name()).unwrap();
-    storage
-        .db
+    let tables = storage.tables().unwrap();
+    let meta = tables.table(Table::Meta).unwrap();
+    tables
+        .db()
         .put_cf(meta, key::FORMAT, format.to_be_bytes())
         .unwrap();
+    drop(tables);
     drop(storage);
     Storage::open(&config(&folder), |_| {}).unwrap_err()
 }
@@ -181,10 +184,11 @@ fn formats_that_are_too_new_or_too_old_are_refused() {
 fn a_damaged_record_is_an_error_and_not_a_panic() {
     let folder = TempDir::new().unwrap();
     let storage = Storage::open(&config(&folder), |_| {}).unwrap();
-    let headers = storage.db.cf_handle(Table::Header.name()).unwrap();
+    let tables = storage.tables().unwrap();
+    let headers = tables.table(Table::Header).unwrap();
     for damage in [&[][..], &[1, 0xc1], &[200, 1, 2]] {
-        storage
-            .db
+        tables
+            .db()
             .put_cf(headers, key::task(task_id(1)), damage)
             .unwrap();
         assert!(matches!(
@@ -199,95 +203,4 @@ fn commits_are_values_that_can_be_sent_elsewhere() {
     let commit = new_task(3);
     let bytes = record::encode(&commit).unwrap();
     assert_eq!(record::decode::<Commit>(&bytes).unwrap(), commit);
-}
-
-/// What a faulty log does with the next group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// Appends it, and does not say so.
-    LandsUnknown,
-    /// Does not append it, and does not say so.
-    LostUnknown,
-    /// Does not know, and cannot find out.
-    Broken,
-    /// Somebody else was faster.
-    Conflict,
-}
-
-struct FaultyLog {
-    inner: Box<dyn CommitLog>,
-    next: Arc<Mutex<Option<Fault>>>,
-    broken: AtomicBool,
-}
-
-impl CommitLog for FaultyLog {
-    fn append(&mut self, group: &[Numbered]) -> Result<(), AppendError> {
-        let unknown = || Err(AppendError::Unknown("no answer".to_owned()));
-        let fault = self.next.lock().unwrap().take();
-        match fault {
-            None => self.inner.append(group),
-            Some(Fault::LandsUnknown) => self.inner.append(group).and_then(|()| unknown()),
-            Some(Fault::LostUnknown) => unknown(),
-            Some(Fault::Broken) => {
-                self.broken.store(true, Ordering::SeqCst);
-                unknown()
-            }
-            Some(Fault::Conflict) => Err(AppendError::Conflict {
-                partition: group[0].commit.partition,
-                last: 7,
-            }),
-        }
-    }
-
-    fn last(&mut self, partition: Partition) -> Option<u64> {
-        match self.broken.load(Ordering::SeqCst) {
-            true => None,
-            false => self.inner.last(partition),
-        }
-    }
-}
-
-fn open_faulty(folder: &TempDir) -> (Storage, Arc<Mutex<Option<Fault>>>) {
-    let next = Arc::new(Mutex::new(None));
-    let faults = Arc::clone(&next);
-    let storage = Storage::open_with_log(
-        &config(folder),
-        |_| {},
-        |inner| FaultyLog {
-            inner,
-            next: faults,
-            broken: AtomicBool::new(false),
-        },
-    );
-    (storage.unwrap(), next)
-}
-
-#[tokio::test]
-async fn an_append_without_an_answer_takes_effect_exactly_once() {
-    for fault in [Fault::LandsUnknown, Fault::LostUnknown] {
-        let folder = TempDir::new().unwrap();
-        let (storage, next) = open_faulty(&folder);
-        *next.lock().unwrap() = Some(fault);
-        write(&storage, new_task(1)).await.unwrap();
-        write(&storage, new_task(2)).await.unwrap();
-        let page = storage.list(&query(None, 10)).unwrap();
-        assert_eq!((page.tasks.len(), page.total), (2, 2), "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn after_a_failed_write_nothing_is_accepted_any_more() {
-    for fault in [Fault::Broken, Fault::Conflict] {
-        let folder = TempDir::new().unwrap();
-        let (storage, next) = open_faulty(&folder);
-        write(&storage, new_task(1)).await.unwrap();
-        *next.lock().unwrap() = Some(fault);
-        write(&storage, new_task(2)).await.unwrap_err();
-        write(&storage, new_task(3)).await.unwrap_err();
-        assert!(storage.failed().is_some(), "{fault:?}");
-        assert!(
-            storage.header(task_id(1)).unwrap().is_some(),
-            "what was durable can be read"
-        );
-    }
 }

@@ -80,6 +80,7 @@ fn batches() -> Batches {
     let config = Config {
         folder: folder.path().to_owned(),
         sync: false,
+        max_open_files: None,
     };
     let storage = Storage::open(&config, |_| ()).expect("a new data folder");
     let mut batches = Batches::of(&storage);

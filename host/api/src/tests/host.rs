@@ -88,6 +88,7 @@ impl Host {
         let storage = taskyard_storage::Config {
             folder: folder.path().to_owned(),
             sync: false,
+            max_open_files: None,
         };
         let settings = taskyard_broker::Config::default();
         let broker = Broker::open(&storage, settings, Sources::default()).unwrap();

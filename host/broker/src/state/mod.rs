@@ -107,10 +107,12 @@ impl Run {
         let shared = &self.broker.shared;
         let limit = usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX);
         let now = shared.sources.clock.now();
+        let tables;
         let (decided, mut durable) = {
             let turn = shared.state.turn(place);
             // One moment of both. Walking the rows takes longer, and shows them as they are now.
-            let durable = shared.storage.state_keys(place, prefix, after)?;
+            tables = shared.storage.tables()?;
+            let durable = tables.state_keys(place, prefix, after)?;
             (turn.keys(prefix, after), durable)
         };
         let mut keys = BTreeSet::new();

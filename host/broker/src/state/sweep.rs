@@ -23,7 +23,7 @@ impl Broker {
             }
             match self.sweep_state().await {
                 Ok(_) => {}
-                Err(Error::Unavailable(_)) => return,
+                Err(_) if self.shared.storage.failed().is_some() => return,
                 Err(error) => tracing::error!(%error, "cannot remove expired state"),
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::poll;
-use taskyard_storage::{AppendError, CommitLog, Numbered};
+use taskyard_storage::{AppendError, CommitLog, Numbered, Trouble};
 use taskyard_task::{
     Blame, Change, ChildCall, ChildTarget, Commit, Partition, Phase, TaskId, Ticket,
 };
@@ -55,6 +55,10 @@ impl CommitLog for Watched {
 
     fn last(&mut self, partition: Partition) -> Option<u64> {
         self.inner.last(partition)
+    }
+
+    fn recover(&mut self) -> Result<(), Trouble> {
+        self.inner.recover()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use taskyard_storage::{AppendError, CommitLog, Numbered, Storage};
+use taskyard_storage::{AppendError, CommitLog, Numbered, Storage, Trouble};
 use taskyard_task::{
     LimitChanges, Partition, StateCall, StatePlace, StateResult, StateScope, Stored,
 };
@@ -461,6 +461,13 @@ impl CommitLog for Breaking {
             false => self.inner.last(partition),
         }
     }
+
+    fn recover(&mut self) -> Result<(), Trouble> {
+        match self.broken {
+            true => Err(Trouble::Final("the disk is gone".to_owned())),
+            false => self.inner.recover(),
+        }
+    }
 }
 
 /// A disk that takes its time.
@@ -479,6 +486,10 @@ impl CommitLog for Slow {
     fn last(&mut self, partition: Partition) -> Option<u64> {
         self.inner.last(partition)
     }
+
+    fn recover(&mut self) -> Result<(), Trouble> {
+        self.inner.recover()
+    }
 }
 
 /// Opens what `yard` has closed, on another disk.
@@ -493,6 +504,7 @@ pub(super) fn open_on<L: CommitLog + 'static>(
     let config = taskyard_storage::Config {
         folder: folder.path().to_owned(),
         sync: false,
+        max_open_files: None,
     };
     let storage = Storage::open_with_log(&config, applied, disk).unwrap();
     let sources = Sources {

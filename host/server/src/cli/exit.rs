@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was told; a task that was waited for completed.
     Ok = 0,
-    /// The host could not be reached, or refused.
+    /// The host could not be reached, or refused, or cannot work.
     Error = 1,
     /// The task failed, was rejected or was canceled.
     TaskFailed = 3,
@@ -22,7 +22,7 @@ pub(crate) enum Exit {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; a task that was waited for completed
-  1  the host could not be reached, or refused
+  1  the host could not be reached, or refused; `status`: it cannot write, and takes no work
   2  the command line is wrong
   3  the task failed, was rejected or was canceled
   4  the task waits for an answer or for credentials

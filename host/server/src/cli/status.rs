@@ -17,6 +17,9 @@ struct Stats {
     /// Not said by hosts of earlier versions.
     #[serde(default)]
     forgotten: Option<Forgotten>,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    store: Option<Store>,
     tenants: Vec<Tenant>,
 }
 
@@ -26,6 +29,14 @@ struct Forgotten {
     ago_ms: u64,
     tasks: u64,
     in_use: u64,
+}
+
+/// Whether the host can write.
+#[derive(Debug, Serialize, Deserialize)]
+struct Store {
+    state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// The same for one tenant.
@@ -56,7 +67,25 @@ pub(crate) async fn run(args: AdminArgs, config: Config, output: Output) -> anyh
         true => output.document(&status)?,
         false => show(&status, output)?,
     }
-    Ok(Exit::Ok)
+    Ok(exit(&status.stats))
+}
+
+/// A host that cannot write does nothing that matters, however little waits.
+fn exit(stats: &Stats) -> Exit {
+    let trouble = stats.store.as_ref().and_then(Store::trouble);
+    trouble.map_or(Exit::Ok, |_| Exit::Error)
+}
+
+impl Store {
+    /// What is wrong, if anything is, and what to do.
+    fn trouble(&self) -> Option<String> {
+        let reason = self.reason.as_deref().unwrap_or("it does not say why");
+        match self.state.as_str() {
+            "writable" => None,
+            "failed" => Some(format!("{reason}; fix the disk, then restart the host")),
+            _ => Some(reason.to_owned()),
+        }
+    }
 }
 
 fn show(status: &Status, output: Output) -> anyhow::Result<()> {
@@ -66,8 +95,12 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         parked,
         oldest_queued_ms,
         forgotten,
+        store,
         tenants,
     } = &status.stats;
+    if let Some(trouble) = store.as_ref().and_then(Store::trouble) {
+        output.line(output.bold(format!("takes no work: {trouble}")))?;
+    }
     output.line(format!(
         "{running} running, {queued} in line; the oldest waits for {oldest_queued_ms} ms"
     ))?;
@@ -100,4 +133,53 @@ fn tenant(tenant: &Tenant) -> [String; 4] {
         tenant.running.to_string(),
         tenant.blocked_on.clone().unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn stats(store: serde_json::Value) -> Stats {
+        let mut stats = json!({
+            "queued": 0,
+            "running": 0,
+            "parked": 0,
+            "oldest_queued_ms": 0,
+            "tenants": [],
+        });
+        if !store.is_null() {
+            stats["store"] = store;
+        }
+        serde_json::from_value(stats).unwrap()
+    }
+
+    #[test]
+    fn a_host_that_cannot_write_is_not_well() {
+        for (store, expected, says) in [
+            (json!(null), Exit::Ok, ""),
+            (json!({"state": "writable"}), Exit::Ok, ""),
+            (
+                json!({"state": "waiting", "reason": "no room"}),
+                Exit::Error,
+                "no room",
+            ),
+            (
+                json!({"state": "failed", "reason": "no disk"}),
+                Exit::Error,
+                "no disk; fix the disk, then restart the host",
+            ),
+            (
+                json!({"state": "something newer"}),
+                Exit::Error,
+                "it does not say why",
+            ),
+        ] {
+            let stats = stats(store);
+            assert_eq!(exit(&stats), expected, "{stats:?}");
+            let trouble = stats.store.as_ref().and_then(Store::trouble);
+            assert_eq!(trouble.unwrap_or_default(), says);
+        }
+    }
 }

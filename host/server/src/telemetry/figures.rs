@@ -67,7 +67,11 @@ fn describe() {
         ),
         (
             "taskyard_commit_failures_total",
-            "Groups of commits that could not be written",
+            "Groups of commits that could not be written at once",
+        ),
+        (
+            "taskyard_connections_refused_total",
+            "Connections closed at once because there was no room, by door and reason",
         ),
         (
             "taskyard_deliveries_total",
@@ -84,6 +88,11 @@ fn describe() {
     let gauges = [
         ("taskyard_streams", "Open event streams"),
         ("taskyard_instances", "Workers in memory"),
+        ("taskyard_connections", "Open connections, by door"),
+        (
+            "taskyard_store_writable",
+            "Whether the data folder can be written: 1, or 0 while the host takes no work",
+        ),
         (
             "taskyard_parked_tasks",
             "Tasks that stand still until an operator looks at them",

@@ -86,7 +86,8 @@ fn hook() -> PushConfig {
 fn rows(storage: &Storage) -> Vec<(&'static str, usize)> {
     let tables = Table::ALL.into_iter().filter(|table| *table != Table::Meta);
     let count = |table: Table| {
-        let mut rows = storage.rows(table, &[], &[]).unwrap();
+        let open = storage.tables().unwrap();
+        let mut rows = open.rows(table, &[], &[]).unwrap();
         let mut count = 0;
         while rows.next().unwrap().is_some() {
             count += 1;

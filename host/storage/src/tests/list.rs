@@ -226,7 +226,8 @@ proptest! {
             }
         }
         for table in [Table::Header, Table::Index, Table::Tally, Table::Count, Table::Ended, Table::InFlight, Table::Timer] {
-            let mut rows = world.storage.rows(table, &[], &[]).unwrap();
+            let open = world.storage.tables().unwrap();
+            let mut rows = open.rows(table, &[], &[]).unwrap();
             prop_assert!(rows.next().unwrap().is_none(), "{:?}", table);
         }
     }

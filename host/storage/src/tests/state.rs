@@ -38,7 +38,8 @@ fn tenant(name: &str) -> StatePlace {
 }
 
 fn keys(storage: &Storage, place: &StatePlace, prefix: &str, after: Option<&str>) -> Vec<String> {
-    let mut rows = storage.state_keys(place, prefix, after).unwrap();
+    let open = storage.tables().unwrap();
+    let mut rows = open.state_keys(place, prefix, after).unwrap();
     let mut keys = Vec::new();
     while let Some((key, _)) = rows.next_key().unwrap() {
         keys.push(key);
@@ -181,7 +182,8 @@ async fn a_task_takes_its_own_state_along() {
         assert_eq!(storage.state_count(&mine).unwrap(), 0, "{case}");
         assert_eq!(storage.state_count(&other).unwrap(), 0, "{case}");
     }
-    let mut counts = storage.rows(Table::Count, &[0xfe], &[0xfe]).unwrap();
+    let open = storage.tables().unwrap();
+    let mut counts = open.rows(Table::Count, &[0xfe], &[0xfe]).unwrap();
     let count = counts.next().unwrap();
     assert!(count.is_none(), "a place without keys has no row");
 }

@@ -26,11 +26,10 @@ fn ended(number: u8) -> Vec<Change> {
 
 /// What format 2 had instead: an index with the state as its value, and counts of its own.
 fn as_format_2(storage: &Storage, headers: &[Header]) {
-    let table = |table: Table| storage.db.cf_handle(table.name()).unwrap();
+    let tables = storage.tables().unwrap();
+    let (db, table) = (tables.db(), |table| tables.table(table).unwrap());
     for gone in [Table::Index, Table::Tally, Table::Ended, Table::TaskKey] {
-        storage
-            .db
-            .delete_range_cf(table(gone), &[][..], &[u8::MAX; 9][..])
+        db.delete_range_cf(table(gone), &[][..], &[u8::MAX; 9][..])
             .unwrap();
     }
     for header in headers {
@@ -41,24 +40,22 @@ fn as_format_2(storage: &Storage, headers: &[Header]) {
             [b"c", &digest[..]].concat(),
         ] {
             let mut key = [b"acme\0echo\0", scope.as_slice()].concat();
-            let put =
-                |table, key: &[u8], value: &[u8]| storage.db.put_cf(table, key, value).unwrap();
+            let put = |table, key: &[u8], value: &[u8]| db.put_cf(table, key, value).unwrap();
             put(table(Table::Count), &key, &7_i64.to_be_bytes());
             key.extend_from_slice(&key::index_suffix(header.status_at, header.id));
             put(table(Table::Index), &key, &[header.state.number()]);
         }
     }
     let key = key::ended_count(&"acme".parse().unwrap());
-    storage.db.delete_cf(table(Table::Count), key).unwrap();
+    db.delete_cf(table(Table::Count), key).unwrap();
     set_format(storage, 2);
 }
 
 fn set_format(storage: &Storage, format: u32) {
-    let meta = storage.db.cf_handle(Table::Meta.name()).unwrap();
-    storage
-        .db
-        .put_cf(meta, key::FORMAT, format.to_be_bytes())
-        .unwrap();
+    let tables = storage.tables().unwrap();
+    let meta = tables.table(Table::Meta).unwrap();
+    let put = tables.db().put_cf(meta, key::FORMAT, format.to_be_bytes());
+    put.unwrap();
 }
 
 /// Everything that is derived, row by row.
@@ -72,7 +69,8 @@ fn derived(storage: &Storage) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
     ];
     let mut all = Vec::new();
     for table in tables {
-        let mut rows = storage.rows(table, &[], &[]).unwrap();
+        let open = storage.tables().unwrap();
+        let mut rows = open.rows(table, &[], &[]).unwrap();
         while let Some((key, value)) = rows.next().unwrap() {
             all.push((table, key.to_vec(), value.to_vec()));
         }
