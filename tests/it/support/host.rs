@@ -9,6 +9,7 @@ use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustix::process::Resource;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -110,10 +111,14 @@ impl Host {
         self.process.start().await;
     }
 
-    /// Ends the process and starts it again on the same data; no file that it writes can become larger
-    /// than this, as if the disk were full.
-    pub(crate) async fn restart_limited(&self, file_bytes: u64) {
-        self.process.start_limited(file_bytes).await;
+    /// Ends the process and starts it again on the same data, with limits as the shell sets them.
+    pub(crate) async fn restart_limited(&self, limits: &str) {
+        self.process.start_limited(limits).await;
+    }
+
+    /// Lets the running process have no more than `most` of a resource, or all that it may have.
+    pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) {
+        self.process.limit(resource, most);
     }
 
     /// Asks the host to stop, and does not wait.

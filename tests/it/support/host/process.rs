@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
 
 use super::Settings;
@@ -38,15 +39,23 @@ impl Process {
         self.start_as(Command::new(places::binary())).await;
     }
 
-    /// Starts it so that it cannot write files larger than this.
-    pub(crate) async fn start_limited(&self, file_bytes: u64) {
-        // The shell counts in blocks of 512 bytes. The signal that comes with the limit would end the
-        // process; ignored, it leaves the error that a full disk would be.
-        let blocks = file_bytes / 512;
-        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    /// Starts it with what the shell can limit. The signal that comes with a limit on the size of files would
+    /// end the process; ignored, it leaves the error that a full disk would be.
+    pub(crate) async fn start_limited(&self, limits: &str) {
+        let limited = format!("trap '' XFSZ; {limits}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.arg("-c").arg(limited).arg(places::binary());
         self.start_as(command).await;
+    }
+
+    /// Lets it have no more than `most` of a resource from now on, or all that it may have.
+    pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) {
+        let id = self.child.lock().unwrap().as_ref().unwrap().id();
+        let id = Pid::from_raw(id.try_into().unwrap());
+        // What a process may have at most it has from its parent.
+        let maximum = getrlimit(resource).maximum;
+        let current = most.or(maximum);
+        prlimit(id, resource, Rlimit { current, maximum }).unwrap();
     }
 
     async fn start_as(&self, command: Command) {
