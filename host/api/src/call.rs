@@ -45,13 +45,14 @@ impl Call {
         operation: Operation,
         parameters: Parameters,
     ) -> Result<Self, ApiError> {
+        target.check(door, &head)?;
         // To a client of another tenant, a tenant's tasks do not exist (A2A 3.3.2).
         let foreign = || match operation.is_about_a_task() {
             true => ApiError::TaskNotFound,
             false => ApiError::Forbidden(OTHER_TENANT),
         };
         let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
-        let agent = target.agent(door)?;
+        let agent = target.agent(door, &head)?;
         if !access.allows(operation, &agent.name) {
             return Err(ApiError::Forbidden(OUT_OF_SCOPE));
         }

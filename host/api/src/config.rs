@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use axum::http::Uri;
+use axum::http::uri::Authority;
 use serde::{Deserialize, Serialize};
 use taskyard_task::{AccessScope, AgentName, Tenant};
 
+use crate::base::Network;
 use crate::extension::Extension;
 use crate::gate::JwtIssuer;
 use crate::token::Token;
@@ -17,6 +20,14 @@ pub struct Config {
     /// How clients reach this host, such as `https://agents.example.com`; agent cards name it. Without
     /// it they name the host that the request was addressed to, and are signed only if that is loopback.
     pub public_url: Option<String>,
+    /// The proxies in front of this host whose `Forwarded` or `X-Forwarded-*` say how clients reach it.
+    /// They count only without `public_url`.
+    pub trusted_proxies: Vec<Network>,
+    /// Where clients reach gRPC, as agent cards say it: `HOST:PORT`, or a URL.
+    pub grpc_url: Option<String>,
+    /// Whether agent cards offer gRPC at the host and port of `public_url` or of the request, if
+    /// `grpc_url` is not set. It is served whether they do or not.
+    pub advertise_grpc: bool,
     /// The largest request body, in bytes; larger ones are refused.
     pub max_body_bytes: usize,
     /// How long a connection is kept that asks for nothing, in seconds. Longer than any load balancer keeps
@@ -43,13 +54,35 @@ pub struct Config {
     pub redact_push_credentials: bool,
     /// Whether clients of the protocol's version 0.3 are served as well.
     pub protocol_0_3: bool,
+    /// How often clients of version 0.3 encode the bytes of files over HTTP+JSON.
+    pub file_encoding_0_3: FileEncoding,
     /// The extensions that clients of an agent must use, by the agent's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub required_extensions: BTreeMap<AgentName, Vec<Extension>>,
     /// The ids of the skills that only the extended card of an agent shows, by the agent's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub private_skills: BTreeMap<AgentName, Vec<String>>,
-    /// Who offers the agents; part of agent cards.
+    /// What gRPC clients connect to: `HOST:PORT` as the protocol has it, or a URL for clients that want one.
+fn is_grpc_url(text: &str) -> bool {
+    let authority = text.parse::<Authority>();
+    let is_authority = authority.is_ok_and(|authority| authority.port_u16().is_some());
+    is_authority || text.contains("://") && text.parse::<url::Url>().is_ok()
+}
+
+/// How often clients of version 0.3 encode the bytes of files in base64, over HTTP+JSON. Their definition
+/// says once; some official clients do it twice, and a file does not show which it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileEncoding {
+    /// Twice, if the client's user agent is that of an official client which does so; once otherwise.
+    ByClient,
+    /// Once.
+    Once,
+    /// Twice.
+    Twice,
+}
+
+/// Who offers the agents; part of agent cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// Where people read about the agents; part of agent cards.
@@ -73,6 +106,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             public_url: None,
+            trusted_proxies: Vec::new(),
+            grpc_url: None,
+            advertise_grpc: false,
             // A message of the largest size that workers take by default, with base64 around it.
             max_body_bytes: 32 << 20,
             // The longest that is common: 600 s, of Google's load balancers. Others keep 60 s to 350 s.
@@ -88,6 +124,7 @@ impl Default for Config {
             push_notifications: true,
             redact_push_credentials: false,
             protocol_0_3: true,
+            file_encoding_0_3: FileEncoding::ByClient,
             required_extensions: BTreeMap::new(),
             private_skills: BTreeMap::new(),
             provider: None,
@@ -114,6 +151,16 @@ impl Config {
     /// # Errors
     /// For the operator: which key is wrong, and why.
     pub fn check(&self) -> Result<(), ConfigError> {
+        if self.grpc_url.as_deref().is_some_and(|url| !is_grpc_url(url)) {
+            let problem = "must be HOST:PORT or a URL";
+            let key = "grpc_url".to_owned();
+            return Err(ConfigError { key, problem });
+        }
+        if self.advertise_grpc && self.grpc_url.is_none() && self.has_path() {
+            let problem = "cannot be guessed behind the path in public_url; set api.grpc_url";
+            let key = "advertise_grpc".to_owned();
+            return Err(ConfigError { key, problem });
+        }
         for (n, issuer) in self.jwt.iter().enumerate() {
             if let Some((key, problem)) = issuer.problem() {
                 let key = format!("jwt[{n}].{key}");
@@ -132,6 +179,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether clients reach this host below a path.
+    fn has_path(&self) -> bool {
+        let url = self.public_url.as_deref().map(str::parse::<Uri>);
+        url.is_some_and(|url| url.is_ok_and(|url| url.path() != "/"))
+    }
+
     /// The extensions that clients of `agent` must use.
     pub(crate) fn required_extensions_of(&self, agent: &AgentName) -> &[Extension] {
         self.required_extensions
@@ -144,6 +197,26 @@ impl Config {
     pub(crate) fn private_skills_of(&self, agent: &AgentName) -> Option<&[String]> {
         self.private_skills.get(agent).map(Vec::as_slice)
     }
+}
+
+/// What gRPC clients connect to: `HOST:PORT` as the protocol has it, or a URL for clients that want one.
+fn is_grpc_url(text: &str) -> bool {
+    let authority = text.parse::<Authority>();
+    let is_authority = authority.is_ok_and(|authority| authority.port_u16().is_some());
+    is_authority || text.contains("://") && text.parse::<url::Url>().is_ok()
+}
+
+/// How often clients of version 0.3 encode the bytes of files in base64, over HTTP+JSON. Their definition
+/// says once; some official clients do it twice, and a file does not show which it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileEncoding {
+    /// Twice, if the client's user agent is that of an official client which does so; once otherwise.
+    ByClient,
+    /// Once.
+    Once,
+    /// Twice.
+    Twice,
 }
 
 /// Who offers the agents of this host (A2A 4.4.2).
@@ -219,6 +292,8 @@ mod tests {
             r#"{"idle_seconds": 0}"#,
             r#"{"max_streams_per_connection": 0}"#,
             r#"{"max_connections_per_address": 0}"#,
+            r#"{"trusted_proxies": ["my proxy"]}"#,
+            r#"{"file_encoding_0_3": "thrice"}"#,
             r#"{"clients": [{"token": "", "tenant": "a", "name": "b"}]}"#,
             r#"{"clients": [{"token": "t", "tenant": "a/b", "name": "b"}]}"#,
             r#"{"clients": [{"token": "t", "tenant": "a", "name": "b", "scope": {"agent": "x"}}]}"#,
@@ -268,6 +343,34 @@ mod tests {
             problem.starts_with("api.certificates[1].subject "),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn grpc_is_offered_where_it_can_be() {
+        let checked = |text: &str| serde_json::from_str::<Config>(text).unwrap().check();
+        for fine in [
+            r#"{"grpc_url": "grpc.example.com:443"}"#,
+            r#"{"grpc_url": "[::1]:7420"}"#,
+            r#"{"grpc_url": "https://grpc.example.com"}"#,
+            r#"{"grpc_url": "dns:///grpc.example.com:443"}"#,
+            r#"{"advertise_grpc": true}"#,
+            r#"{"advertise_grpc": true, "public_url": "https://a.example/"}"#,
+            r#"{"advertise_grpc": true, "public_url": "https://a.example/yard", "grpc_url": "a.example:50051"}"#,
+        ] {
+            assert_eq!(checked(fine), Ok(()), "{fine}");
+        }
+        for (wrong, key) in [
+            (r#"{"grpc_url": ""}"#, "grpc_url"),
+            (r#"{"grpc_url": "grpc.example.com"}"#, "grpc_url"),
+            (r#"{"grpc_url": "://"}"#, "grpc_url"),
+            (
+                r#"{"advertise_grpc": true, "public_url": "https://a.example/yard"}"#,
+                "advertise_grpc",
+            ),
+        ] {
+            let problem = checked(wrong).unwrap_err().to_string();
+            assert!(problem.starts_with(&format!("api.{key} ")), "{problem}");
+        }
     }
 
     #[test]

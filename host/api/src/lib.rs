@@ -5,6 +5,8 @@
 //! code mounts its two routers; it knows the broker and the words of the task model.
 
 pub mod admin;
+mod address;
+mod base;
 mod body;
 mod call;
 mod card;
@@ -21,9 +23,11 @@ mod gate;
 mod grpc;
 mod health;
 mod lenient;
+mod lost;
 #[doc(hidden)]
 pub mod measured;
 mod metric;
+mod notice;
 mod openapi;
 mod operation;
 mod parameters;
@@ -43,7 +47,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::http::request::Parts;
+use axum::routing::get;
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
@@ -51,12 +56,17 @@ use taskyard_task::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use admin::{Admin, admin_router};
-pub use config::{ClientCertificate, ClientCredential, Config, ConfigError, Provider};
+pub use base::{InvalidNetwork, Network};
+pub use config::{
+    ClientCertificate, ClientCredential, Config, ConfigError, FileEncoding, Provider,
+};
 pub use extension::Extension;
-pub use gate::{FetchDocument, JwtAlgorithm, JwtIssuer, PeerCertificate, Secure};
+pub use gate::{FetchDocument, JwtAlgorithm, JwtIssuer, PeerAddress, PeerCertificate, Secure};
 pub use token::{InvalidToken, Token};
 
+use base::Base;
 use gate::Gate;
+use notice::Notices;
 use turnstile::Turnstile;
 
 /// The public door, ready to be served. Cheap to clone.
@@ -68,6 +78,7 @@ pub(crate) struct Door {
     pub(crate) config: Config,
     pub(crate) gate: Gate,
     pub(crate) turnstile: Turnstile,
+    pub(crate) notices: Notices,
     pub(crate) broker: Broker,
     /// The host's own keys.
     pub(crate) keys: Keyring,
@@ -96,6 +107,7 @@ impl Api {
             config,
             gate,
             turnstile: Turnstile::new(clock.clone()),
+            notices: Notices::default(),
             broker,
             keys,
             started_at: clock.now(),
@@ -117,6 +129,15 @@ impl Api {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.0.gate.is_open()
+    }
+}
+
+impl Door {
+    /// Where this host is, to be told to the client of `request`.
+    pub(crate) fn base(&self, request: &Parts) -> Base {
+        let base = Base::of(&self.config, request);
+        self.notices.address_told(&self.config, &base, request);
+        base
     }
 }
 
@@ -142,22 +163,9 @@ pub fn public_router(api: Api) -> Router {
     let grpc = grpc::router(&door);
     let openapi = openapi::router(Arc::clone(&door));
     let router = Router::new()
-        .route("/", post(rpc::handle))
-        .route("/agents/{name}", post(rpc::handle))
-        .route("/agents/{name}/", post(rpc::handle))
-        .route("/{tenant}/agents/{name}", post(rpc::handle))
-        .route("/{tenant}/agents/{name}/", post(rpc::handle))
-        .route("/agents", get(card::list))
-        .route("/.well-known/agent-card.json", get(card::show))
+        .route("/agents", get(card::list).post(lost::handle))
         .route("/.well-known/jwks.json", get(card::jwks))
-        .route(
-            "/agents/{name}/.well-known/agent-card.json",
-            get(card::show),
-        )
-        .route(
-            "/{tenant}/agents/{name}/.well-known/agent-card.json",
-            get(card::show),
-        )
+        .merge(address::routes(&door.config))
         .merge(compat::rest::routes(&door.config))
         .fallback(rest::handle)
         .with_state(door)

@@ -4,20 +4,35 @@
 //! protocol has: to clients it is an opaque text out of the agent's card (A2A 8.3.2), and here it is the
 //! same path. gRPC has nothing else, since its paths name the operation alone.
 
+use axum::http::request::Parts;
 use serde::Deserialize;
 use taskyard_task::{Agent, Tenant};
 
-use crate::Door;
+use crate::base::Base;
 use crate::error::{ApiError, Violation};
+use crate::{Door, lost};
 
 /// Which agent, and on whose behalf. Empty: the host's default agent, for the caller's own tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Target {
     pub(crate) tenant: Option<String>,
     pub(crate) name: Option<String>,
+    /// Whether the tenant was written alone, without an agent behind it: it may be something else that the
+    /// client took for one.
+    #[serde(skip)]
+    bare: bool,
 }
 
 impl Target {
+    /// The target of a path that has both in their places.
+    pub(crate) fn at(tenant: Option<String>, name: Option<String>) -> Self {
+        Self {
+            tenant,
+            name,
+            bare: false,
+        }
+    }
+
     /// The target that the field `tenant` names: `TENANT`, `agents/NAME` or `TENANT/agents/NAME`.
     pub(crate) fn parse(text: &str) -> Result<Self, Violation> {
         let segments: Vec<_> = text.split('/').collect();
@@ -31,6 +46,7 @@ impl Target {
         Ok(Self {
             tenant: tenant.map(str::to_owned),
             name: name.map(str::to_owned),
+            bare: tenant.is_some() && name.is_none(),
         })
     }
 
@@ -47,6 +63,10 @@ impl Target {
             (path, field) => Ok(path.or(field)),
         };
         Ok(Self {
+            bare: match self.tenant {
+                Some(_) => self.bare,
+                None => field.bare,
+            },
             tenant: agree(self.tenant, field.tenant)?,
             name: agree(self.name, field.name)?,
         })
@@ -60,16 +80,39 @@ impl Target {
             .map_err(|error| Violation::new("tenant", error.to_string()))
     }
 
+    /// Refuses a tenant that is none: an agent's name, or a word of the protocol's paths. The call would
+    /// run at another agent than the client means, or out of its sight, under a tenant that nobody has.
+    ///
+    /// # Errors
+    /// [`ApiError::AgentNotFound`] says what to write instead.
+    pub(crate) fn check(&self, door: &Door, request: &Parts) -> Result<(), ApiError> {
+        let bare = self.tenant.as_deref().filter(|_| self.bare);
+        let Some(tenant) = bare else { return Ok(()) };
+        let base = Base::of(&door.config, request);
+        match lost::not_a_tenant(door, &base, tenant) {
+            Some(advice) => Err(ApiError::AgentNotFound(advice)),
+            None => Ok(()),
+        }
+    }
+
     /// The agent that is meant: the named one, or the host's default.
-    pub(crate) fn agent(&self, door: &Door) -> Result<Agent, ApiError> {
-        let agent = match &self.name {
-            Some(name) => name
-                .parse()
-                .ok()
-                .and_then(|name| door.broker.agents().get(&name).cloned()),
-            None => door.broker.default_agent(),
-        };
-        agent.ok_or(ApiError::AgentNotFound)
+    ///
+    /// # Errors
+    /// [`ApiError::AgentNotFound`] if there is none; it says where to look.
+    pub(crate) fn agent(&self, door: &Door, request: &Parts) -> Result<Agent, ApiError> {
+        let base = || Base::of(&door.config, request);
+        match &self.name {
+            Some(name) => {
+                let name = name.parse().ok();
+                let agent = name.and_then(|name| door.broker.agents().get(&name).cloned());
+                agent.ok_or_else(|| ApiError::AgentNotFound(lost::unknown_agent(&base())))
+            }
+            None => {
+                let advice = || lost::no_agent(&base(), self.tenant.as_deref());
+                let agent = door.broker.default_agent();
+                agent.ok_or_else(|| ApiError::AgentNotFound(advice()))
+            }
+        }
     }
 
     /// The path of the agent `name` for the same tenant, without a slash at its beginning.
@@ -77,6 +120,14 @@ impl Target {
         match &self.tenant {
             Some(tenant) => format!("{tenant}/agents/{name}"),
             None => format!("agents/{name}"),
+        }
+    }
+
+    /// The path of the address that a request used, with a slash at its beginning unless it is empty.
+    pub(crate) fn path(&self) -> String {
+        match &self.name {
+            Some(name) => format!("/{}", self.path_of(name)),
+            None => String::new(),
         }
     }
 }
@@ -88,10 +139,7 @@ mod tests {
     use super::*;
 
     fn target(tenant: Option<&str>, name: Option<&str>) -> Target {
-        Target {
-            tenant: tenant.map(str::to_owned),
-            name: name.map(str::to_owned),
-        }
+        Target::at(tenant.map(str::to_owned), name.map(str::to_owned))
     }
 
     #[test]
@@ -102,7 +150,11 @@ mod tests {
             ("agents/echo", None, Some("echo")),
             ("acme/agents/echo", Some("acme"), Some("echo")),
         ] {
-            assert_eq!(Target::parse(text), Ok(target(tenant, name)), "{text}");
+            let expected = Target {
+                bare: text == "acme",
+                ..target(tenant, name)
+            };
+            assert_eq!(Target::parse(text), Ok(expected), "{text}");
         }
         for wrong in ["acme/echo", "a/b/c", "a/agents/b/c", "/", "acme/agents"] {
             assert!(Target::parse(wrong).is_err(), "{wrong}");
@@ -119,6 +171,7 @@ mod tests {
         assert!(with(Some("globex")).is_err());
         assert!(with(Some("agents/other")).is_err());
         let field = target(None, Some("echo")).with_field(Some("acme"));
-        assert_eq!(field, Ok(path.clone()));
+        let bare = Target { bare: true, ..path };
+        assert_eq!(field, Ok(bare), "nothing but the field says that it is a tenant");
     }
 }

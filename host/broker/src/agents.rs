@@ -171,14 +171,16 @@ impl Broker {
         self.shared.agents.current.subscribe()
     }
 
-    /// The agent at the root of the host: the configured one, or else the first by name.
+    /// The agent at the root of the host: the configured one, or else the only one. Among several, none is
+    /// a guess: a call that names no agent must not run at one that it does not mean.
     #[must_use]
     pub fn default_agent(&self) -> Option<Agent> {
         let agents = self.agents();
-        match &self.shared.config.default_agent {
-            Some(name) => agents.get(name).cloned(),
-            None => agents.values().next().cloned(),
+        if let Some(name) = &self.shared.config.default_agent {
+            return agents.get(name).cloned();
         }
+        let mut all = agents.values();
+        all.next().filter(|_| all.next().is_none()).cloned()
     }
 
     /// Deploys a component: new tasks of the agent run on it from then on, tasks in flight finish on

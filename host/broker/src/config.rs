@@ -19,7 +19,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What a worker may use, where its agent says nothing else.
     pub worker: RunLimits,
-    /// The agent at the root of the host.
+    /// The agent at the root of the host. If it is not set, the only agent is at the root, and among several
+    /// none.
     pub default_agent: Option<AgentName>,
 }
 

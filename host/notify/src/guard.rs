@@ -1,7 +1,8 @@
 //! Judges webhooks: where the host may be made to post to, and where not.
 //!
 //! The same rules hold three times: for the URL when it is registered, for the addresses that its name
-//! has then, and for the addresses that its name has when a connection is made.
+//! has then, and for the addresses that its name has when a connection is made. A name that has no address
+//! when it is registered may have one by then, so it is taken.
 
 use futures::future::BoxFuture;
 use taskyard_broker::WebhookPolicy;
@@ -79,17 +80,21 @@ impl UrlGuard {
         Ok(url)
     }
 
-    /// Checks a URL and the addresses that its name has now.
+    /// Checks a URL and the addresses that its name has now. The resolver may be out of order, or the name
+    /// not yet there: what cannot be resolved is judged at each delivery.
     ///
     /// # Errors
     /// What is wrong with the URL.
     pub async fn check(&self, url: &str) -> Result<(), Refused> {
         let url = self.parse(url)?;
-        if let Some(Host::Domain(host)) = url.host() {
-            let port = url.port_or_known_default().unwrap_or_default();
-            self.0.resolve(host, port).await?;
+        let Some(Host::Domain(host)) = url.host() else {
+            return Ok(());
+        };
+        let port = url.port_or_known_default().unwrap_or_default();
+        match self.0.resolve(host, port).await {
+            Ok(_) | Err(taskyard_outbound::Refused::Unresolved { .. }) => Ok(()),
+            Err(special) => Err(special.into()),
         }
-        Ok(())
     }
 }
 
@@ -175,10 +180,16 @@ mod tests {
             guard(&[]).check("http://localhost/").await,
             Err(Refused::Host(Special("a loopback address")))
         );
-        let unknown = guard(&[]).check("http://nothing.invalid/").await;
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_judged_at_each_delivery() {
+        let guard = guard(&[]);
+        assert_eq!(guard.check("http://nothing.invalid/").await, Ok(()));
+        let unresolved = guard.addresses().resolve("nothing.invalid", 80).await;
         assert!(
-            matches!(unknown, Err(Refused::Host(Unresolved { .. }))),
-            "{unknown:?}"
+            matches!(unresolved, Err(Unresolved { .. })),
+            "{unresolved:?}"
         );
     }
 

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use taskyard_api::{PeerCertificate, Secure};
+use taskyard_api::{PeerAddress, PeerCertificate, Secure};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -50,6 +50,7 @@ pub(crate) struct Answerer {
 /// What is known about every request of a connection; see the types for what they say.
 #[derive(Clone, Default)]
 struct Facts {
+    address: Option<PeerAddress>,
     secure: Option<Secure>,
     peer: Option<PeerCertificate>,
 }
@@ -76,8 +77,15 @@ impl Answerer {
         activity: Activity,
         stop: CancellationToken,
     ) {
+        // One that is gone already has none, and will not ask.
+        let address = stream.peer_addr().ok();
+        let address = address.map(|address| PeerAddress(address.ip()));
         let Some((tls, audience)) = &self.tls else {
-            return self.speak(stream, Facts::default(), activity, stop).await;
+            let facts = Facts {
+                address,
+                ..Facts::default()
+            };
+            return self.speak(stream, facts, activity, stop).await;
         };
         let shaken = tokio::select! {
             () = stop.cancelled() => return,
@@ -86,6 +94,7 @@ impl Answerer {
         match shaken {
             Ok(stream) => {
                 let facts = Facts {
+                    address,
                     secure: Some(Secure),
                     peer: peer_certificate(stream.get_ref().1),
                 };
@@ -147,6 +156,9 @@ impl Answerer {
 
 impl Facts {
     fn tell(&self, request: &mut Extensions) {
+        if let Some(address) = self.address {
+            request.insert(address);
+        }
         if let Some(secure) = self.secure {
             request.insert(secure);
         }

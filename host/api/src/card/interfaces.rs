@@ -5,12 +5,17 @@ use a2a::{
     TRANSPORT_PROTOCOL_JSONRPC,
 };
 
-use super::base::Base;
-use crate::compat;
+use crate::base::Base;
 use crate::target::Target;
+use crate::{Config, compat};
 
 /// All ways to call the agent `name` for whoever asks at `target`, the preferred one first.
-pub(super) fn all(base: &Base, target: &Target, name: &str, old: bool) -> Vec<AgentInterface> {
+pub(super) fn all(
+    config: &Config,
+    base: &Base,
+    target: &Target,
+    name: &str,
+) -> Vec<AgentInterface> {
     let path = target.path_of(name);
     let url = base.join(&path);
     let http = |binding| AgentInterface {
@@ -20,14 +25,21 @@ pub(super) fn all(base: &Base, target: &Target, name: &str, old: bool) -> Vec<Ag
     let mut interfaces = vec![
         http(TRANSPORT_PROTOCOL_JSONRPC),
         http(TRANSPORT_PROTOCOL_HTTP_JSON),
-        // The paths of gRPC name operations alone, so its tenant says which agent is meant.
-        AgentInterface {
-            tenant: Some(path),
-            ..AgentInterface::new(base.authority(), TRANSPORT_PROTOCOL_GRPC)
-        },
     ];
-    if old {
+    // The paths of gRPC name operations alone, so its tenant says which agent is meant.
+    interfaces.extend(grpc_address(config, base).map(|address| AgentInterface {
+        tenant: Some(path),
+        ..AgentInterface::new(address, TRANSPORT_PROTOCOL_GRPC)
+    }));
+    if config.protocol_0_3 {
         interfaces.extend(compat::card::interfaces(&url));
     }
     interfaces
+}
+
+/// Where gRPC is served, if cards are to say so. Unasked they are silent: the protocol's form of it,
+/// `HOST:PORT`, is no URL, and clients that read every `url` as one refuse the whole card.
+fn grpc_address(config: &Config, base: &Base) -> Option<String> {
+    let own = || base.authority().filter(|_| config.advertise_grpc);
+    config.grpc_url.clone().or_else(own)
 }

@@ -1,6 +1,5 @@
 //! Agent cards (A2A 8): what clients need to know to call an agent, made from what is deployed now.
 
-mod base;
 mod conditional;
 mod interfaces;
 mod security;
@@ -13,11 +12,10 @@ use taskyard_signing::{CardSignature, Keyring};
 use taskyard_task::Agent;
 
 use crate::Door;
+use crate::base::Base;
 use crate::error::ApiError;
 use crate::extension::Extension;
 use crate::target::Target;
-
-use base::Base;
 
 pub(crate) use serve::{jwks, list, show};
 pub(crate) use skills::Reader;
@@ -45,7 +43,7 @@ impl Card {
         request: &Parts,
         reader: Reader,
     ) -> Self {
-        let base = Base::of(&door.config, request);
+        let base = door.base(request);
         Self {
             content: content(door, agent, target, &base, reader),
             url: base.join(&target.path_of(agent.name.as_str())),
@@ -105,12 +103,7 @@ fn content(door: &Door, agent: &Agent, target: &Target, base: &Base, reader: Rea
         name: agent.name.to_string(),
         description: manifest.description.clone(),
         version: manifest.version.clone(),
-        supported_interfaces: interfaces::all(
-            base,
-            target,
-            agent.name.as_str(),
-            config.protocol_0_3,
-        ),
+        supported_interfaces: interfaces::all(config, base, target, agent.name.as_str()),
         capabilities: capabilities(door, agent),
         default_input_modes: or_else(&manifest.input_modes, "*/*"),
         default_output_modes: or_else(&manifest.output_modes, "text/plain"),

@@ -9,12 +9,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use taskyard_signing::canonical_json;
-use taskyard_task::{Agent, Digest, Tenant, Timestamp};
+use taskyard_task::{Agent, Digest, Timestamp};
 use tracing::error;
 
-use super::base::Base;
 use super::conditional::Validators;
 use super::{Card, Reader};
+use crate::address::CARD_PATH;
 use crate::error::ApiError;
 use crate::parameters::{Version, asked_version};
 use crate::plain::problem;
@@ -34,22 +34,24 @@ pub(crate) async fn show(
     Path(target): Path<Target>,
     request: Parts,
 ) -> Response {
-    let is_tenant = |text: &String| text.parse::<Tenant>().is_ok();
-    match target.agent(&door) {
-        Ok(agent) if target.tenant.as_ref().is_none_or(is_tenant) => {
-            answer(&door, &agent, &target, &request).unwrap_or_else(|error| broken(&error))
-        }
-        _ => problem(
+    match found(&door, &target, &request) {
+        Ok(agent) => answer(&door, &agent, &target, &request).unwrap_or_else(|error| broken(&error)),
+        Err(error) => problem(
             StatusCode::NOT_FOUND,
             "agent-not-found",
-            "there is no such agent",
+            &error.to_string(),
         ),
     }
 }
 
+fn found(door: &Door, target: &Target, request: &Parts) -> Result<Agent, ApiError> {
+    target.tenant()?;
+    target.agent(door, request)
+}
+
 /// The names of all agents, for people.
 pub(crate) async fn list(State(door): State<Arc<Door>>, request: Parts) -> Json<Value> {
-    let base = Base::of(&door.config, &request);
+    let base = door.base(&request);
     let agents = door.broker.agents();
     let agents = agents.values().map(|agent| {
         let url = base.join(&Target::default().path_of(agent.name.as_str()));
@@ -57,7 +59,7 @@ pub(crate) async fn list(State(door): State<Arc<Door>>, request: Parts) -> Json<
             "name": agent.name,
             "version": agent.manifest.version,
             "description": agent.manifest.description,
-            "card": format!("{url}/.well-known/agent-card.json"),
+            "card": format!("{url}{CARD_PATH}"),
         })
     });
     Json(json!({"agents": agents.collect::<Vec<_>>()}))
@@ -89,7 +91,7 @@ fn answer(
     let mut whole = whole(door, &card, request)?;
     let validators = Validators {
         tag: card_tag(door, &whole, card.is_signed())?,
-        modified: modified(door, agent, target),
+        modified: Some(modified(door, agent)),
     };
     let mut answer = if validators.match_copy(&request.headers) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -129,13 +131,13 @@ fn card_tag(door: &Door, content: &Value, is_signed: bool) -> Result<String, Api
 }
 
 /// When what a card says changed last: with a deployment, with an API key that was made, or with the
-/// configuration that the host was started with. Another agent may become the default one without any of
-/// these, so its place has no date.
-fn modified(door: &Door, agent: &Agent, target: &Target) -> Option<Timestamp> {
-    target.name.as_ref()?;
+/// configuration that the host was started with. That holds for the default agent as well: another one takes
+/// its place only if it was deployed while the first was there, and so later than all that the first's card
+/// was told with.
+fn modified(door: &Door, agent: &Agent) -> Timestamp {
     let keys = door.broker.api_keys();
     let keys = keys.values().map(|key| key.created_at);
-    keys.chain([agent.deployed_at, door.started_at]).max()
+    keys.fold(agent.deployed_at.max(door.started_at), Timestamp::max)
 }
 
 /// In one order, so that the same card is the same bytes.

@@ -36,7 +36,13 @@ impl Method {
         Self::ALL.into_iter().find(|method| method.name() == name)
     }
 
-    fn name(self) -> &'static str {
+    /// The method that `operation` was.
+    pub(super) fn of(operation: Operation) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|method| method.operation() == operation)
+    }
+
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Send => "message/send",
             Self::Stream => "message/stream",

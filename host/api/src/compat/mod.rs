@@ -15,3 +15,18 @@ mod rpc;
 mod shape;
 
 pub(crate) use rpc::{Asked, wanted};
+
+use crate::Config;
+use crate::operation::Operation;
+use method::Method;
+
+/// The operation that a method of 0.3 is, whether it is served or not.
+pub(crate) fn operation_of(method: &str) -> Option<Operation> {
+    Method::parse(method).map(Method::operation)
+}
+
+/// The method of 0.3 that does what `operation` does, if there is one and it is served.
+pub(crate) fn method_of(config: &Config, operation: Operation) -> Option<&'static str> {
+    let method = Method::of(operation).filter(|_| config.protocol_0_3);
+    method.map(Method::name)
+}

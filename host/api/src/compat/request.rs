@@ -85,16 +85,28 @@ fn message(mut message: Members) -> Members {
 
 fn part(mut part: Members) -> Members {
     if let Some(Value::Object(file)) = part.swap_remove("file") {
-        part.extend(renamed(file, &FILE));
+        part.extend(renamed(one_name(file), &FILE));
     }
     unwrap_data(&mut part);
     part
 }
 
+/// A file under the names of 0.3 where it has both kinds.
+fn one_name(mut file: Members) -> Members {
+    for (old, new) in [("mimeType", "mediaType"), ("name", "filename")] {
+        if file.contains_key(old) {
+            file.swap_remove(new);
+        }
+    }
+    file
+}
+
 /// The members of a file, and where 1.0 has them.
-const FILE: [(&str, &str); 4] = [
+const FILE: [(&str, &str); 6] = [
     ("bytes", "raw"),
     ("uri", "url"),
+    ("fileWithBytes", "raw"),
+    ("fileWithUri", "url"),
     ("mimeType", "mediaType"),
     ("name", "filename"),
 ];
@@ -191,14 +203,18 @@ pub(super) fn renamed(members: Members, names: &[(&str, &str)]) -> Members {
 }
 
 /// Rewrites the object that is the member `name`, if there is one.
-pub(super) fn with_object(members: &mut Members, name: &str, rewrite: fn(Members) -> Members) {
+pub(super) fn with_object(
+    members: &mut Members,
+    name: &str,
+    rewrite: impl FnOnce(Members) -> Members,
+) {
     if let Some(value) = members.get_mut(name) {
         replace(value, rewrite);
     }
 }
 
 /// Rewrites `value` if it is an object.
-pub(super) fn replace(value: &mut Value, rewrite: fn(Members) -> Members) {
+pub(super) fn replace(value: &mut Value, rewrite: impl FnOnce(Members) -> Members) {
     if let Value::Object(members) = value {
         *members = rewrite(std::mem::take(members));
     }

@@ -48,12 +48,15 @@ impl Asked {
     /// Answers it.
     pub(crate) async fn answer(self, door: &Arc<Door>, head: Parts) -> Response {
         let began = door.clock.instant();
-        let (name, id) = (self.method.operation().name(), self.id.clone());
+        let (operation, id) = (self.method.operation(), self.id.clone());
         let request = RequestId::of(&head);
         let outcome = self.serve(door, head).await;
         let code = outcome.as_ref().err().map_or(0, |error| code(error.row()));
-        metric::answered("jsonrpc-0.3", name, code, began.elapsed());
-        outcome.unwrap_or_else(|error| refuse(&error, &id, &request))
+        metric::answered("jsonrpc-0.3", operation.name(), code, began.elapsed());
+        outcome.unwrap_or_else(|error| match operation.is_streaming() {
+            true => refuse_stream(&error, id, request),
+            false => refuse(&error, &id, &request),
+        })
     }
 
     async fn serve(self, door: &Arc<Door>, head: Parts) -> Result<Response, ApiError> {
@@ -74,6 +77,18 @@ impl Asked {
         parameters.echo(response.headers_mut());
         Ok(response)
     }
+}
+
+/// Clients that asked for a stream read nothing else, so the error is its only event. The status is that of
+/// every answer: what HTTP software must understand keeps its own.
+fn refuse_stream(error: &ApiError, id: JsonRpcId, request: RequestId) -> Response {
+    let described = error.describe(&request);
+    let until = Until::Ended;
+    let envelope = OldEnvelope { id, request, until };
+    let mut response = sse::refuse(error, envelope);
+    *response.status_mut() = described.row.rpc_status();
+    described.write_headers(response.headers_mut());
+    response
 }
 
 /// Does what a rewritten request asks for, as 0.3 wants it done.

@@ -5,12 +5,17 @@ use crate::lenient::{Kind, Shape, TEXTS, choice, field, required};
 /// Clients are users: what an agent says is no request.
 const ROLE: Kind = Kind::Enum(&["", "user"]);
 
+/// By the names of JSON-RPC, and by those that 0.3's gRPC definition and 1.0 have for the same.
 static FILE: Shape = Shape {
     fields: &[
         choice("bytes", Kind::Bytes),
         choice("uri", Kind::Text),
+        choice("fileWithBytes", Kind::Bytes),
+        choice("fileWithUri", Kind::Text),
         field("mimeType", Kind::Text),
+        field("mediaType", Kind::Text),
         field("name", Kind::Text),
+        field("filename", Kind::Text),
     ],
 };
 

@@ -30,8 +30,12 @@ pub(crate) enum ApiError {
     Parse(String),
     #[error("the body is not a JSON-RPC 2.0 request: {0}")]
     InvalidRequest(&'static str),
-    #[error("there is no method {0:?}")]
-    MethodNotFound(String),
+    #[error("there is no method {name:?}{advice}")]
+    MethodNotFound {
+        name: String,
+        /// What to call instead, as the text goes on; empty if nobody knows.
+        advice: String,
+    },
     #[error("{0}")]
     InvalidParams(#[from] Violation),
     #[error("there is no such task")]
@@ -57,8 +61,12 @@ pub(crate) enum ApiError {
     ExtendedCardNotConfigured,
     #[error("the agent requires the extension {uri}: name it in the header A2A-Extensions")]
     ExtensionSupportRequired { uri: &'static str },
-    #[error("{asked}; this host speaks {spoken}: send the header A2A-Version: {spoken}", spoken = a2a::VERSION)]
-    VersionNotSupported { asked: AskedVersion },
+    #[error("{asked}: {advice}")]
+    VersionNotSupported {
+        asked: AskedVersion,
+        /// The path and the header that fit what was sent.
+        advice: String,
+    },
     #[error("the Content-Type must be application/json or application/a2a+json")]
     WrongContentType,
     #[error("the body is larger than {limit} bytes")]
@@ -68,8 +76,9 @@ pub(crate) enum ApiError {
     /// Who calls is known, and may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    #[error("there is no such agent")]
-    AgentNotFound,
+    /// The text says what to call instead.
+    #[error("{0}")]
+    AgentNotFound(String),
     #[error("the Idempotency-Key was used for another request")]
     IdempotencyConflict,
     #[error("{what}; try again later")]
@@ -108,7 +117,7 @@ impl From<broker::Error> for ApiError {
         use broker::Error;
         match error {
             Error::TaskNotFound => Self::TaskNotFound,
-            Error::AgentNotFound => Self::AgentNotFound,
+            Error::AgentNotFound => Self::AgentNotFound("there is no such agent".to_owned()),
             Error::Refused(refusal) => refusal.into(),
             Error::ContextMismatch => {
                 Violation::new("message.contextId", "is not the context of the task").into()
@@ -174,6 +183,16 @@ impl From<Unread> for ApiError {
 }
 
 impl ApiError {
+    /// A method that nobody has; `advice` says what to call instead, as the text goes on.
+    pub(crate) fn no_method(name: &str, advice: impl Into<String>) -> Self {
+        // The name is repeated in the answer, but not at any length.
+        const SHOWN_CHARS: usize = 64;
+        Self::MethodNotFound {
+            name: name.chars().take(SHOWN_CHARS).collect(),
+            advice: advice.into(),
+        }
+    }
+
     /// The host is shutting down.
     pub(crate) fn stopping() -> Self {
         Self::Unavailable("it is shutting down".to_owned())

@@ -40,7 +40,7 @@ impl ApiError {
         let (code, reason, status, grpc, is_http) = match self {
             Self::Parse(_) => (error_code::PARSE_ERROR, None, StatusCode::BAD_REQUEST, Code::InvalidArgument, false),
             Self::InvalidRequest(_) => (error_code::INVALID_REQUEST, None, StatusCode::BAD_REQUEST, Code::InvalidArgument, false),
-            Self::MethodNotFound(_) => (error_code::METHOD_NOT_FOUND, None, StatusCode::NOT_FOUND, Code::Unimplemented, false),
+            Self::MethodNotFound { .. } => (error_code::METHOD_NOT_FOUND, None, StatusCode::NOT_FOUND, Code::Unimplemented, false),
             Self::InvalidParams(_) => (error_code::INVALID_PARAMS, None, StatusCode::BAD_REQUEST, Code::InvalidArgument, false),
             Self::Internal(_) => (error_code::INTERNAL_ERROR, None, StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, false),
             Self::TaskNotFound => (error_code::TASK_NOT_FOUND, Some(Protocol("TASK_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, false),
@@ -55,7 +55,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => (HOST_ERROR, Some(Host("BODY_TOO_LARGE")), StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, true),
             Self::Unauthenticated(_) => (HOST_ERROR, Some(Host("UNAUTHENTICATED")), StatusCode::UNAUTHORIZED, Code::Unauthenticated, true),
             Self::Forbidden(_) => (HOST_ERROR, Some(Host("FORBIDDEN")), StatusCode::FORBIDDEN, Code::PermissionDenied, true),
-            Self::AgentNotFound => (HOST_ERROR, Some(Host("AGENT_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, true),
+            Self::AgentNotFound(_) => (HOST_ERROR, Some(Host("AGENT_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, true),
             Self::QueueFull { .. } => (HOST_ERROR, Some(Host("QUEUE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::Unavailable(_) | Self::IssuerUnavailable => (HOST_ERROR, Some(Host("UNAVAILABLE")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::IdempotencyConflict => (IDEMPOTENCY_CONFLICT, Some(Host("IDEMPOTENCY_CONFLICT")), StatusCode::CONFLICT, Code::Aborted, true),

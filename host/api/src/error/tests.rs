@@ -27,8 +27,8 @@ fn after(error: &ApiError) -> Option<ApiError> {
     use ApiError as E;
     Some(match error {
         E::Parse(_) => E::InvalidRequest("id is missing"),
-        E::InvalidRequest(_) => E::MethodNotFound("x".to_owned()),
-        E::MethodNotFound(_) => E::InvalidParams(Violation::new("message.parts", "is required")),
+        E::InvalidRequest(_) => E::no_method("x", "; call y"),
+        E::MethodNotFound { .. } => E::InvalidParams(Violation::new("message.parts", "is required")),
         E::InvalidParams(_) => E::Internal("disk on fire".to_owned()),
         E::Internal(_) => E::TaskNotFound,
         E::TaskNotFound => E::TaskNotCancelable(TaskState::Completed.into()),
@@ -46,13 +46,14 @@ fn after(error: &ApiError) -> Option<ApiError> {
         E::ExtendedCardNotConfigured => E::ExtensionSupportRequired { uri: "urn:x" },
         E::ExtensionSupportRequired { .. } => E::VersionNotSupported {
             asked: AskedVersion::Absent,
+            advice: "send the header A2A-Version: 1.0".to_owned(),
         },
         E::VersionNotSupported { .. } => E::WrongContentType,
         E::WrongContentType => E::BodyTooLarge { limit: 7 },
         E::BodyTooLarge { .. } => E::Unauthenticated(ACCEPTED),
         E::Unauthenticated(_) => E::Forbidden("not you"),
-        E::Forbidden(_) => E::AgentNotFound,
-        E::AgentNotFound => E::QueueFull {
+        E::Forbidden(_) => E::AgentNotFound("there is no such agent".to_owned()),
+        E::AgentNotFound(_) => E::QueueFull {
             what: "tenant a".to_owned(),
             retry_after: Duration::from_millis(1500),
         },
@@ -208,10 +209,13 @@ async fn an_unknown_caller_is_challenged() {
 async fn a_version_error_says_what_to_send() {
     let error = ApiError::VersionNotSupported {
         asked: AskedVersion::Absent,
+        advice: "send the header A2A-Version: 1.0".to_owned(),
     };
     let (_, body) = answer(&error).await;
-    let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.contains("A2A-Version: 1.0"), "{message}");
+    assert_eq!(
+        body["error"]["message"],
+        "the request names no protocol version, which means 0.3: send the header A2A-Version: 1.0"
+    );
     let metadata = &body["error"]["data"][0]["metadata"];
     assert_eq!(*metadata, json!({"supportedVersions": "1.0"}));
 }

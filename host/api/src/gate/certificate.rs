@@ -1,11 +1,17 @@
-//! What is known about the connection that a request came over: whether it is encrypted, and who the
-//! client proved to be.
+//! What is known about the connection that a request came over: whether it is encrypted, where it comes
+//! from, and who the client proved to be.
 //!
-//! The server puts both into the extensions of every request.
+//! The server puts it into the extensions of every request.
+
+use std::net::IpAddr;
 
 /// The request came over TLS, so URLs that name the same host begin with `https`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Secure;
+
+/// The address at the other end of the connection: the client's, or that of the proxy in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);
 
 /// The certificate that the client of a connection showed. It was verified in the handshake: an authority
 /// that the operator trusts signed it, and it was valid at that moment.

@@ -29,7 +29,7 @@ use crate::error::ApiError;
 use crate::metric;
 
 pub(crate) use access::Access;
-pub use certificate::{PeerCertificate, Secure};
+pub use certificate::{PeerAddress, PeerCertificate, Secure};
 pub use jwt::{FetchDocument, JwtAlgorithm, JwtIssuer};
 pub(crate) use scheme::{API_KEY_HEADER, Accepted, Scheme, SchemeKind};
 

@@ -37,6 +37,9 @@ use crate::{Door, body, metric, single};
 pub(crate) use request::params;
 use status::status_of;
 
+/// What fits a call that names another version than this binding speaks.
+const VERSION_ADVICE: &str = "send the metadata a2a-version: 1.0; version 0.3 is spoken over JSON-RPC and HTTP+JSON alone";
+
 /// The protocol's service, health and reflection.
 pub(crate) fn router(door: &Arc<Door>) -> Router {
     Router::new()
@@ -74,9 +77,9 @@ async fn serve(
     method: &str,
 ) -> Result<Response, ApiError> {
     let access = door.gate.admit(&head).await?;
-    let operation = operation.ok_or_else(|| ApiError::MethodNotFound(method.to_owned()))?;
+    let operation = operation.ok_or_else(|| ApiError::no_method(method, ""))?;
     let assumed = door.config.assume_version_when_absent.as_deref();
-    let version = asked_version(&head, assumed).require_v1()?;
+    let version = asked_version(&head, assumed).require_v1(|| VERSION_ADVICE.to_owned())?;
     let message = frame::read(&head.headers, body, door.config.max_body_bytes).await?;
     let params = request::params(operation, message)?;
     // The path names the operation, so the field alone says whom the call is for.

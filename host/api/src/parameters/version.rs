@@ -28,7 +28,7 @@ impl From<Version> for WireVersion {
 /// What a request says about its version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AskedVersion {
-    #[error("the protocol version {0:?} is not supported")]
+    #[error("the protocol version {0:?} is not served for this request")]
     Named(String),
     /// A2A 3.6.2: a request that names no version is a 0.3 one.
     #[error("the request names no protocol version, which means 0.3")]
@@ -70,14 +70,22 @@ impl AskedVersion {
         }
     }
 
-    /// For what exists in 1.0 alone.
+    /// For what exists in 1.0 alone. `advice` says what fits the request that was sent.
     ///
     /// # Errors
     /// [`ApiError::VersionNotSupported`] if another version is meant.
-    pub(crate) fn require_v1(self) -> Result<Version, ApiError> {
+    pub(crate) fn require_v1(self, advice: impl FnOnce() -> String) -> Result<Version, ApiError> {
         match self.version() {
             Some(Version::V1) => Ok(Version::V1),
-            Some(Version::V03) | None => Err(ApiError::VersionNotSupported { asked: self }),
+            Some(Version::V03) | None => Err(self.refused(advice())),
+        }
+    }
+
+    /// The refusal of this version; `advice` says what fits the request that was sent.
+    pub(crate) fn refused(self, advice: String) -> ApiError {
+        ApiError::VersionNotSupported {
+            asked: self,
+            advice,
         }
     }
 }
@@ -161,10 +169,10 @@ mod tests {
                 let absent = asked(empty, uri, None);
                 assert_eq!(absent, AskedVersion::Absent);
                 assert_eq!(absent.version(), Some(Version::V03));
-                assert!(absent.require_v1().is_err());
+                assert!(absent.require_v1(String::new).is_err());
             }
             let assumed = asked(empty, "/", Some("1.0"));
-            assert_eq!(assumed.require_v1(), Ok(Version::V1));
+            assert_eq!(assumed.require_v1(String::new), Ok(Version::V1));
         }
     }
 }

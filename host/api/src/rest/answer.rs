@@ -16,9 +16,9 @@ use crate::trace::RequestId;
 /// Which of the two types of JSON a client is answered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
-    /// The type since 1.0.1.
+    /// The protocol's own.
     A2a,
-    /// The type of 1.0.0, which many clients still want.
+    /// What every client reads.
     Json,
 }
 
@@ -26,7 +26,8 @@ impl Media {
     /// Both.
     pub(crate) const ALL: [Self; 2] = [Self::A2a, Self::Json];
 
-    /// The type that a client uses itself: the one that it accepts, or else the one that it sends.
+    /// The type that a client names: the one that it accepts, or else the one that it sends. One that
+    /// names neither gets the type that the protocol's own test kit wants of plain requests.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let named = |name: HeaderName| {
             let values = headers.get_all(name).into_iter();
@@ -35,7 +36,7 @@ impl Media {
         };
         named(header::ACCEPT)
             .or_else(|| named(header::CONTENT_TYPE))
-            .unwrap_or(Self::A2a)
+            .unwrap_or(Self::Json)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -183,7 +184,7 @@ mod tests {
             Media::of(&accept.into_iter().chain(sent).collect())
         };
         let (a2a, json) = (Some("application/a2a+json"), Some("application/json"));
-        assert_eq!(of(None, None), Media::A2a);
+        assert_eq!(of(None, None), Media::Json);
         assert_eq!(of(None, json), Media::Json);
         assert_eq!(of(None, a2a), Media::A2a);
         assert_eq!(of(json, a2a), Media::Json);
@@ -193,7 +194,9 @@ mod tests {
             of(Some("text/html, Application/JSON;q=0.9"), a2a),
             Media::Json
         );
-        assert_eq!(of(Some("text/event-stream"), None), Media::A2a);
+        assert_eq!(of(Some("*/*"), a2a), Media::A2a);
+        assert_eq!(of(Some("text/event-stream"), None), Media::Json);
+        assert_eq!(of(None, Some("application/x+json")), Media::Json);
         assert_eq!(
             of(None, Some("application/json; charset=utf-8")),
             Media::Json

@@ -13,12 +13,13 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use crate::base::Base;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::operation::{self, Answer, Operation};
 use crate::parameters::{Parameters, asked_version};
 use crate::trace::RequestId;
-use crate::{Door, metric, plain, sse};
+use crate::{Door, lost, metric, sse};
 
 pub(crate) use answer::{Media, name as code_name};
 pub(crate) use route::Route;
@@ -33,7 +34,7 @@ pub(crate) async fn handle(State(door): State<Arc<Door>>, request: Request) -> R
     let began = door.clock.instant();
     let (head, body) = request.into_parts();
     let Some(route) = Route::parse(head.uri.path()) else {
-        return plain::no_route().await;
+        return lost::answer(&door, &head);
     };
     let (media, request_id) = (Media::of(&head.headers), RequestId::of(&head));
     let Some(operation) = route.resource.operation(&head.method) else {
@@ -56,9 +57,11 @@ async fn serve(
     media: Media,
 ) -> Result<Response, ApiError> {
     let access = door.gate.admit(&head).await?;
+    route.target(None)?.check(door, &head)?;
     let params = params::read(door, &head, body, &route.resource, operation).await?;
     let assumed = door.config.assume_version_when_absent.as_deref();
-    let version = asked_version(&head, assumed).require_v1()?;
+    let asked = asked_version(&head, assumed);
+    let version = asked.require_v1(|| version_advice(door, &head, route))?;
     let target = route.target(params.get("tenant").and_then(|tenant| tenant.as_str()))?;
     let parameters = Parameters::read(&head, version, Some(&params));
     let call = Call::enter(door, head, access, target, operation, parameters)?;
@@ -69,4 +72,15 @@ async fn serve(
     };
     parameters.echo(response.headers_mut());
     Ok(response)
+}
+
+/// What fits a request that names another version than this binding speaks.
+fn version_advice(door: &Door, head: &Parts, route: &Route) -> String {
+    let advice = "send the header A2A-Version: 1.0";
+    if !door.config.protocol_0_3 {
+        return advice.to_owned();
+    }
+    let base = Base::of(&door.config, head);
+    let (url, path) = (base.url(), route.base.path());
+    format!("{advice}; version 0.3 is spoken below {url}{path}/{}", lost::V1)
 }

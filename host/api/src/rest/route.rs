@@ -19,7 +19,7 @@ const MAX_SEGMENTS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
     /// Whom the base URL names.
-    base: Target,
+    pub(super) base: Target,
     /// The segment between the base URL and the resource: the field `tenant`, put into the path.
     tenant: Option<String>,
     pub(crate) resource: Resource,
@@ -66,7 +66,7 @@ impl Route {
             _ => return None,
         };
         let name = Some(decoded(name)?);
-        let base = Target { tenant, name };
+        let base = Target::at(tenant, name);
         match Resource::parse(rest) {
             Some(resource) => Some(Self::new(base, None, resource)),
             None => Self::of_tenant(base, rest),
@@ -75,10 +75,6 @@ impl Route {
 
     fn of_tenant(base: Target, segments: &[&str]) -> Option<Self> {
         let (tenant, rest) = segments.split_first()?;
-        // Behind it comes an agent's name, here and in the field `tenant`.
-        if *tenant == "agents" {
-            return None;
-        }
         let resource = Resource::parse(rest)?;
         Some(Self::new(base, Some(decoded(tenant)?), resource))
     }

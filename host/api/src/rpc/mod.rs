@@ -1,5 +1,6 @@
 //! The JSON-RPC binding (A2A 9): one POST, one method, one answer or one stream.
 
+mod advice;
 mod answer;
 mod envelope;
 pub(crate) mod fuzzing;
@@ -101,8 +102,11 @@ async fn serve(
 ) -> Result<Response, ApiError> {
     let Envelope { id, method, params } = envelope;
     let assumed = door.config.assume_version_when_absent.as_deref();
-    let version = asked_version(&head, assumed).require_v1()?;
-    let operation = operation.ok_or_else(|| unknown_method(&method))?;
+    let asked = asked_version(&head, assumed);
+    let Some(operation) = operation else {
+        return Err(advice::unknown_method(&door.config, asked, &method));
+    };
+    let version = asked.require_v1(|| advice::for_operation(&door.config, operation))?;
     let target = target.with_field(tenant_field(params.as_ref()))?;
     let parameters = Parameters::read(&head, version, params.as_ref());
     let call = Call::enter(door, head, access, target, operation, parameters)?;
@@ -117,10 +121,4 @@ async fn serve(
 
 fn tenant_field(params: Option<&Value>) -> Option<&str> {
     params?.get("tenant")?.as_str()
-}
-
-/// The name is repeated in the answer, but not at any length.
-fn unknown_method(name: &str) -> ApiError {
-    const SHOWN_CHARS: usize = 64;
-    ApiError::MethodNotFound(name.chars().take(SHOWN_CHARS).collect())
 }

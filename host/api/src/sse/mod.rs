@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
 use crate::Door;
-use crate::follow::{Chunk, Follow, Following};
+use crate::error::ApiError;
+use crate::follow::{Chunk, Events as _, Follow, Following};
 use crate::metric::OpenStream;
 
 pub(crate) use frame::{Envelope, Frames};
@@ -28,7 +29,17 @@ const GOODBYE: &[u8] = b": host is shutting down\n\n";
 pub(crate) fn respond(door: &Door, follow: Follow, envelope: impl Envelope) -> Response {
     let following = follow.written_by(Frames::new(envelope));
     let silence = Duration::from_secs(door.config.keep_alive_seconds.get());
-    let body = Body::from_stream(stream(following, silence, door.stopping.clone()));
+    event_stream(Body::from_stream(stream(following, silence, door.stopping.clone())))
+}
+
+/// The stream that consists of `error`.
+pub(crate) fn refuse(error: &ApiError, envelope: impl Envelope) -> Response {
+    let mut frames = Frames::new(envelope);
+    frames.error(error);
+    event_stream(Body::from(frames.take().unwrap_or_default()))
+}
+
+fn event_stream(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),

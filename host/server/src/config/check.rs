@@ -24,7 +24,7 @@ impl Config {
         self.check_admin_token()?;
         self.check_public_url()?;
         self.check_numbers()?;
-        self.api.check()?;
+        self.check_api()?;
         self.check_issuers()?;
         self.check_certificates()?;
         self.tls.as_ref().map_or(Ok(()), TlsConfig::check)?;
@@ -75,6 +75,15 @@ impl Config {
             "admin_token: must be at least {MIN_ADMIN_TOKEN} printable ASCII characters without spaces"
         );
         Ok(())
+    }
+
+    // The room gets the URL from the top of the file.
+    fn check_api(&self) -> anyhow::Result<()> {
+        let api = taskyard_api::Config {
+            public_url: self.public_url.clone(),
+            ..self.api.clone()
+        };
+        Ok(api.check()?)
     }
 
     fn check_public_url(&self) -> anyhow::Result<()> {

@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// What operators prove themselves with; made and kept in the data folder if not set.
     pub(crate) admin_token: Option<Secret>,
-    /// The agent that answers at the root; if not set, the first by name.
+    /// The agent that answers at the root; if not set, the only one, and among several none.
     pub(crate) default_agent: Option<AgentName>,
     /// Whether anybody who can connect from another machine may use the agents.
     pub(crate) allow_anonymous: bool,

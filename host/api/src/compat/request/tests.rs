@@ -46,6 +46,20 @@ fn parts_lose_their_kind() {
         &json!({"kind": "file", "file": {"uri": "https://h", "mime_type": "a/b"}}),
         &json!({"url": "https://h", "mediaType": "a/b"}),
     );
+    for file in [
+        json!({"fileWithBytes": "AAH/", "mediaType": "image/png", "filename": "a.png"}),
+        json!({"file_with_bytes": "AAH/", "media_type": "image/png", "filename": "a.png"}),
+        json!({"bytes": "AAH/", "mimeType": "image/png", "mediaType": "a/b", "name": "a.png", "filename": "b"}),
+    ] {
+        check_part(
+            &json!({"kind": "file", "file": file}),
+            &json!({"raw": "AAH/", "mediaType": "image/png", "filename": "a.png"}),
+        );
+    }
+    check_part(
+        &json!({"kind": "file", "file": {"fileWithUri": "https://h"}}),
+        &json!({"url": "https://h"}),
+    );
     check_part(
         &json!({"kind": "data", "data": {"file": {"bytes": "x"}}}),
         &json!({"data": {"file": {"bytes": "x"}}}),
@@ -190,6 +204,11 @@ fn what_is_wrong_is_named_as_the_client_wrote_it() {
             Method::Send,
             message("user", json!({"file": {"bytes": "%"}})),
             "message.parts[0].file.bytes",
+        ),
+        (
+            Method::Send,
+            message("user", json!({"file": {"bytes": "AAH/", "fileWithBytes": "AAH/"}})),
+            "message.parts[0].file",
         ),
         (
             Method::SetPushConfig,

@@ -3,20 +3,19 @@
 //! Official clients refuse members that they do not know, so nothing is left in that the definition does not
 //! have.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use taskyard_task::TaskState;
 use taskyard_task::wire::v03;
 
 use super::super::method::Method;
 use super::super::request::{Members, renamed, replace, with_object};
+use super::files::Encoding;
 
-/// What `method` is answered with.
-pub(super) fn rewrite(method: Method, old: Value) -> Value {
+/// What `method` is answered with, for a client that reads files in this encoding.
+pub(super) fn rewrite(method: Method, old: Value, encoding: Encoding) -> Value {
     match method {
-        Method::Send | Method::Stream | Method::Resubscribe => event(old),
-        Method::Get | Method::Cancel => rewritten(old, task),
+        Method::Send | Method::Stream | Method::Resubscribe => event(old, encoding),
+        Method::Get | Method::Cancel => rewritten(old, |members| task(members, encoding)),
         Method::SetPushConfig | Method::GetPushConfig => push_config(&old),
         Method::ListPushConfigs => {
             let configs = old.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -29,47 +28,47 @@ pub(super) fn rewrite(method: Method, old: Value) -> Value {
 }
 
 /// One event, under the name of what it is.
-pub(super) fn event(old: Value) -> Value {
+pub(super) fn event(old: Value, encoding: Encoding) -> Value {
     let kind = old.get("kind").and_then(Value::as_str);
-    let (name, rewrite): (_, fn(Members) -> Members) = match kind {
+    let (name, rewrite): (_, fn(Members, Encoding) -> Members) = match kind {
         Some("message") => ("message", message),
         Some("status-update") => ("statusUpdate", status_update),
         Some("artifact-update") => ("artifactUpdate", artifact_update),
         _ => ("task", task),
     };
-    json!({name: rewritten(old, rewrite)})
+    json!({name: rewritten(old, |members| rewrite(members, encoding))})
 }
 
-fn rewritten(mut value: Value, rewrite: fn(Members) -> Members) -> Value {
+fn rewritten(mut value: Value, rewrite: impl FnOnce(Members) -> Members) -> Value {
     replace(&mut value, rewrite);
     value
 }
 
-fn task(mut task: Members) -> Members {
+fn task(mut task: Members, encoding: Encoding) -> Members {
     task.swap_remove("kind");
-    with_object(&mut task, "status", status);
-    each(&mut task, "artifacts", artifact);
-    each(&mut task, "history", message);
+    with_object(&mut task, "status", |members| status(members, encoding));
+    each(&mut task, "artifacts", |members| artifact(members, encoding));
+    each(&mut task, "history", |members| message(members, encoding));
     task
 }
 
-fn status_update(mut update: Members) -> Members {
+fn status_update(mut update: Members, encoding: Encoding) -> Members {
     update.swap_remove("kind");
-    with_object(&mut update, "status", status);
+    with_object(&mut update, "status", |members| status(members, encoding));
     update
 }
 
-fn artifact_update(mut update: Members) -> Members {
+fn artifact_update(mut update: Members, encoding: Encoding) -> Members {
     update.swap_remove("kind");
-    with_object(&mut update, "artifact", artifact);
+    with_object(&mut update, "artifact", |members| artifact(members, encoding));
     update
 }
 
-fn status(mut status: Members) -> Members {
+fn status(mut status: Members, encoding: Encoding) -> Members {
     if let Some(Value::String(state)) = status.get_mut("state") {
         *state = state_name(state);
     }
-    with_object(&mut status, "message", message);
+    with_object(&mut status, "message", |members| message(members, encoding));
     status
 }
 
@@ -87,34 +86,33 @@ fn state_name(old: &str) -> String {
     }
 }
 
-fn artifact(mut artifact: Members) -> Members {
-    each(&mut artifact, "parts", part);
+fn artifact(mut artifact: Members, encoding: Encoding) -> Members {
+    each(&mut artifact, "parts", |members| part(members, encoding));
     artifact
 }
 
-fn message(mut message: Members) -> Members {
+fn message(mut message: Members, encoding: Encoding) -> Members {
     message.swap_remove("kind");
     message.swap_remove("referenceTaskIds");
     if let Some(Value::String(role)) = message.get_mut("role") {
         *role = format!("ROLE_{}", role.to_uppercase());
     }
-    each(&mut message, "parts", part);
+    each(&mut message, "parts", |members| part(members, encoding));
     renamed(message, &[("parts", "content")])
 }
 
-fn part(mut part: Members) -> Members {
+fn part(mut part: Members, encoding: Encoding) -> Members {
     part.swap_remove("kind");
-    with_object(&mut part, "file", file);
+    with_object(&mut part, "file", |members| file(members, encoding));
     if let Some(data) = part.swap_remove("data") {
         part.insert("data".to_owned(), json!({"data": data}));
     }
     part
 }
 
-/// The text of the file's bytes is what official clients take for the bytes.
-fn file(mut file: Members) -> Members {
+fn file(mut file: Members, encoding: Encoding) -> Members {
     if let Some(Value::String(bytes)) = file.get_mut("bytes") {
-        *bytes = STANDARD.encode(bytes.as_bytes());
+        *bytes = encoding.apply(bytes);
     }
     renamed(file, &[("bytes", "fileWithBytes"), ("uri", "fileWithUri")])
 }
@@ -131,9 +129,9 @@ fn push_config(old: &Value) -> Value {
 }
 
 /// Rewrites each object of the list that is the member `name`, if there is one.
-fn each(members: &mut Map<String, Value>, name: &str, rewrite: fn(Members) -> Members) {
+fn each(members: &mut Map<String, Value>, name: &str, rewrite: impl Fn(Members) -> Members) {
     if let Some(Value::Array(items)) = members.get_mut(name) {
-        items.iter_mut().for_each(|item| replace(item, rewrite));
+        items.iter_mut().for_each(|item| replace(item, &rewrite));
     }
 }
 
@@ -166,8 +164,13 @@ mod tests {
                 {"data": {"data": {"a": 1}}},
             ]}],
         });
-        assert_eq!(rewrite(Method::Get, old.clone()), expected);
-        assert_eq!(rewrite(Method::Send, old), json!({"task": expected}));
+        let read = |method, encoding| rewrite(method, old.clone(), encoding);
+        assert_eq!(read(Method::Get, Encoding::Twice), expected);
+        let in_a_send = json!({"task": expected});
+        assert_eq!(read(Method::Send, Encoding::Twice), in_a_send);
+        let mut once = expected;
+        once["artifacts"][0]["parts"][0]["file"]["fileWithBytes"] = "AAH/".into();
+        assert_eq!(read(Method::Get, Encoding::Once), once);
     }
 
     #[test]
@@ -180,10 +183,11 @@ mod tests {
             "taskId": "t", "contextId": "c",
             "status": {"state": "TASK_STATE_CANCELLED"}, "final": true,
         }});
-        assert_eq!(event(update), expected);
+        assert_eq!(event(update, Encoding::Once), expected);
         let message = json!({"kind": "message", "messageId": "m", "role": "agent", "parts": []});
         let expected = json!({"messageId": "m", "role": "ROLE_AGENT", "content": []});
-        assert_eq!(event(message), json!({"message": expected}));
+        let found = event(message, Encoding::Once);
+        assert_eq!(found, json!({"message": expected}));
     }
 
     #[test]
@@ -193,8 +197,9 @@ mod tests {
             "name": "tasks/t/pushNotificationConfigs/c",
             "pushNotificationConfig": {"id": "c", "url": "https://h"},
         });
-        assert_eq!(rewrite(Method::SetPushConfig, old.clone()), expected);
-        let list = rewrite(Method::ListPushConfigs, json!([old]));
+        let read = |method, old| rewrite(method, old, Encoding::Once);
+        assert_eq!(read(Method::SetPushConfig, old.clone()), expected);
+        let list = read(Method::ListPushConfigs, json!([old]));
         assert_eq!(list, json!({"configs": [expected]}));
     }
 }

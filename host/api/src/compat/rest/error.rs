@@ -11,7 +11,9 @@ use crate::trace::RequestId;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Failure {
-    /// Newer clients tell errors apart by it; older ones have the status only.
+    /// What the JavaScript client tells errors apart by: the code of JSON-RPC.
+    code: i32,
+    /// What newer Python clients tell them apart by; older ones have the status only.
     #[serde(rename = "type")]
     name: &'static str,
     message: String,
@@ -20,6 +22,7 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(error: &ApiError, described: Described) -> Self {
         Self {
+            code: super::super::error::code(described.row),
             name: row(error).1,
             message: described.message,
         }

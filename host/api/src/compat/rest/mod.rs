@@ -5,6 +5,7 @@
 
 mod answer;
 mod error;
+mod files;
 mod place;
 mod request;
 mod shape;
@@ -24,6 +25,7 @@ use taskyard_task::wire::v03::Shown;
 
 use super::method::Method;
 use super::rpc::serve;
+use crate::base::Base;
 use crate::call::Call;
 use crate::error::{ApiError, Violation};
 use crate::follow::Until;
@@ -35,6 +37,7 @@ use crate::{Door, body, metric, single, sse};
 
 pub(crate) use place::routes;
 
+use files::Encoding;
 use place::Place;
 
 /// Answers one request.
@@ -70,35 +73,45 @@ async fn answered(
     body: Body,
 ) -> Result<Response, ApiError> {
     let access = door.gate.admit(&head).await?;
-    let is_old = asked_version(&head, None).version() == Some(Version::V03);
-    let method = method.filter(|_| is_old);
-    let method = method.ok_or_else(|| ApiError::MethodNotFound(shown(&head)))?;
+    let method = method.ok_or_else(|| ApiError::no_method(head.uri.path(), ""))?;
+    let asked = asked_version(&head, None);
+    if asked.version() != Some(Version::V03) {
+        return Err(asked.refused(version_advice(door, place, &head)));
+    }
     let body = read(door, method, &head, body).await?;
+    let encoding = Encoding::of(door, &head, &body);
     let parameters = Parameters::read(&head, Version::V03, Some(&body));
     let query = history_length(&head)?;
     let operation = method.operation();
     let call = Call::enter(door, head, access, place.target(), operation, parameters)?;
-    let params = params(method, place, query, body)?;
+    let params = params(method, place, query, body, encoding)?;
     let wanted = super::request::rewrite(method, Some(params))?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
     let mut response = match serve(call, wanted.operation, wanted.params).await? {
         Answer::Plain(plain) => {
             let old = super::answer::rewrite(method, &plain)?;
-            Json(answer::rewrite(method, old)).into_response()
+            Json(answer::rewrite(method, old, encoding)).into_response()
         }
         Answer::Stream(follow) => {
-            let until = follow.until;
-            sse::respond(door, *follow, Events { request, until })
+            let events = Events {
+                request,
+                until: follow.until,
+                encoding,
+            };
+            sse::respond(door, *follow, events)
         }
     };
     parameters.echo(response.headers_mut());
     Ok(response)
 }
 
-/// The path is repeated in the answer, but not at any length.
-fn shown(head: &Parts) -> String {
-    const SHOWN_CHARS: usize = 64;
-    head.uri.path().chars().take(SHOWN_CHARS).collect()
+/// What fits a request that names a version which is not spoken at its path.
+fn version_advice(door: &Door, place: &Place, head: &Parts) -> String {
+    let base = Base::of(&door.config, head);
+    let (url, path) = (base.url(), place.target().path());
+    format!(
+        "this path speaks 0.3, so send the header A2A-Version: 0.3, or none; 1.0 is spoken at {url}{path} without /v1, with the header A2A-Version: 1.0"
+    )
 }
 
 /// The body of requests that have one. Those of 0.3's definition call the message `request`.
@@ -136,10 +149,11 @@ fn params(
     place: &Place,
     history_length: Option<i32>,
     body: Value,
+    encoding: Encoding,
 ) -> Result<Value, Violation> {
     let id = place.task();
     Ok(match method {
-        Method::Send | Method::Stream => request::send(body)?,
+        Method::Send | Method::Stream => request::send(body, encoding)?,
         Method::SetPushConfig => request::set_push_config(id, body)?,
         Method::Get => json!({"id": id, "historyLength": history_length}),
         Method::GetPushConfig | Method::DeletePushConfig => {
@@ -155,13 +169,14 @@ fn params(
 struct Events {
     request: RequestId,
     until: Until,
+    encoding: Encoding,
 }
 
 impl Envelope for Events {
     fn event<'a>(&'a self, seq: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
         let shown = Shown::event(event, self.until.is_reached_by(seq, event));
         // Texts, numbers and objects can always be written; an event that is `null` says that one could not.
-        answer::event(serde_json::to_value(shown).unwrap_or_default())
+        answer::event(serde_json::to_value(shown).unwrap_or_default(), self.encoding)
     }
 
     fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a {

@@ -9,11 +9,9 @@ use serde::Deserialize;
 
 use super::super::method::Method;
 use super::handle;
+use crate::address::BASES;
 use crate::target::Target;
 use crate::{Config, Door};
-
-/// The addresses of agents: the default one, a named one, a named one for a tenant.
-const BASES: [&str; 3] = ["", "/agents/{name}", "/{tenant}/agents/{name}"];
 
 const CONFIGS: &str = "pushNotificationConfigs";
 
@@ -82,9 +80,6 @@ impl Place {
 
     /// Which agent, and on whose behalf.
     pub(super) fn target(&self) -> Target {
-        Target {
-            tenant: self.tenant.clone(),
-            name: self.name.clone(),
-        }
+        Target::at(self.tenant.clone(), self.name.clone())
     }
 }

@@ -1,16 +1,16 @@
 //! Requests of 0.3's HTTP+JSON as requests of its JSON-RPC.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::request::{Members, checked, renamed, replace, with_object};
+use super::files::Encoding;
 use super::shape;
 use crate::error::Violation;
 
-/// A send.
-pub(super) fn send(body: Value) -> Result<Value, Violation> {
+/// A send by a client that encodes files in this way.
+pub(super) fn send(body: Value, encoding: Encoding) -> Result<Value, Violation> {
     let mut request = checked(&shape::SEND, Some(body))?;
+    encoding.undo(&mut request)?;
     with_object(&mut request, "message", message);
     // In this binding, unset is the same as the default of the type: a send does not wait unless told to.
     request
@@ -20,15 +20,27 @@ pub(super) fn send(body: Value) -> Result<Value, Violation> {
     Ok(Value::Object(request))
 }
 
-/// The registration of a webhook.
+/// The registration of a webhook. The definition's request has it in its member `config`, and clients also
+/// send that member's value alone, or the webhook alone.
 pub(super) fn set_push_config(task: &str, body: Value) -> Result<Value, Violation> {
-    let mut request = checked(&shape::SET_PUSH_CONFIG, Some(body))?;
-    let mut config = request.swap_remove("config").unwrap_or_default();
-    if let Value::Object(members) = &mut config {
-        members.insert("taskId".to_owned(), task.into());
-    }
-    Ok(config)
+    let has = |name: &str| body.get(name).is_some_and(|value| !value.is_null());
+    let webhook = if has("config") {
+        let mut request = checked(&shape::SET_PUSH_CONFIG, Some(body))?;
+        let config = request.swap_remove("config");
+        config.and_then(|mut config| config.get_mut(WEBHOOK).map(Value::take))
+    } else if has(WEBHOOK) || has(WEBHOOK_PROTO) {
+        checked(&shape::CONFIG, Some(body))?.swap_remove(WEBHOOK)
+    } else if has("url") {
+        Some(Value::Object(checked(&shape::WEBHOOK, Some(body))?))
+    } else {
+        return Err(Violation::new("config", "is required and must not be empty"));
+    };
+    Ok(json!({"taskId": task, WEBHOOK: webhook}))
 }
+
+/// The member that has the webhook, by its JSON name and by its proto name.
+const WEBHOOK: &str = "pushNotificationConfig";
+const WEBHOOK_PROTO: &str = "push_notification_config";
 
 fn message(message: Members) -> Members {
     let mut message = renamed(message, &[("content", "parts")]);
@@ -49,20 +61,7 @@ fn part(mut part: Members) -> Members {
 }
 
 fn file(file: Members) -> Members {
-    let mut file = renamed(file, &[("fileWithBytes", "bytes"), ("fileWithUri", "uri")]);
-    if let Some(Value::String(bytes)) = file.get_mut("bytes")
-        && let Some(inner) = encoded_twice(bytes)
-    {
-        *bytes = inner;
-    }
-    file
-}
-
-/// Official clients put the base64 text of a file where the definition has its bytes, and JSON encodes that
-/// once more. Bytes that are no base64 text are the file itself.
-fn encoded_twice(bytes: &str) -> Option<String> {
-    let inner = String::from_utf8(STANDARD.decode(bytes).ok()?).ok()?;
-    STANDARD.decode(&inner).is_ok().then_some(inner)
+    renamed(file, &[("fileWithBytes", "bytes"), ("fileWithUri", "uri")])
 }
 
 fn configuration(configuration: Members) -> Members {
@@ -76,8 +75,6 @@ fn configuration(configuration: Members) -> Members {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -88,8 +85,7 @@ mod tests {
                 "role": "ROLE_USER",
                 "content": [
                     {"text": "hi"},
-                    {"file": {"fileWithBytes": "QUFILw==", "mimeType": "image/png"}},
-                    {"file": {"file_with_bytes": "AAH/"}},
+                    {"file": {"fileWithBytes": "AAH/", "mimeType": "image/png"}},
                     {"file": {"fileWithUri": "https://h"}},
                     {"data": {"data": {"a": 1}}},
                 ],
@@ -103,14 +99,13 @@ mod tests {
                 "parts": [
                     {"text": "hi"},
                     {"file": {"bytes": "AAH/", "mimeType": "image/png"}},
-                    {"file": {"bytes": "AAH/"}},
                     {"file": {"uri": "https://h"}},
                     {"data": {"a": 1}},
                 ],
             },
             "configuration": {"pushNotificationConfig": {"url": "https://h"}, "blocking": true},
         });
-        assert_eq!(send(old).unwrap(), expected);
+        assert_eq!(send(old, Encoding::Once).unwrap(), expected);
     }
 
     #[test]
@@ -119,29 +114,41 @@ mod tests {
             "message": {"messageId": "m", "role": "ROLE_USER", "content": [{"text": "hi"}]},
         });
         assert_eq!(
-            send(old).unwrap()["configuration"],
+            send(old, Encoding::Once).unwrap()["configuration"],
             json!({"blocking": false})
         );
     }
 
     #[test]
     fn a_webhook_is_taken_out_of_its_request() {
-        let old = json!({
-            "parent": "tasks/t", "configId": "c",
-            "config": {
-                "name": "tasks/t/pushNotificationConfigs/c",
-                "pushNotificationConfig": {"id": "c", "url": "https://h"},
-            },
+        let webhook = json!({"id": "c", "url": "https://h"});
+        let resource = json!({
+            "name": "tasks/t/pushNotificationConfigs/c", "pushNotificationConfig": webhook,
         });
-        let expected = json!({
-            "taskId": "t", "pushNotificationConfig": {"id": "c", "url": "https://h"},
-        });
-        assert_eq!(set_push_config("t", old).unwrap(), expected);
+        let request = json!({"parent": "tasks/t", "configId": "c", "config": resource});
+        let expected = json!({"taskId": "t", "pushNotificationConfig": webhook});
+        let snake_case = json!({"push_notification_config": webhook});
+        for body in [request, resource, snake_case, webhook] {
+            assert_eq!(set_push_config("t", body.clone()).unwrap(), expected, "{body}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_named_as_the_client_wrote_it() {
         let old = json!({"message": {"messageId": "m", "role": "ROLE_USER", "content": [{}]}});
-        assert_eq!(send(old).unwrap_err().field, "message.content[0]");
+        let refused = send(old, Encoding::Once).unwrap_err();
+        assert_eq!(refused.field, "message.content[0]");
+        for (body, field) in [
+            (json!({}), "config"),
+            (json!({"config": null}), "config"),
+            (json!({"config": {}}), "config.pushNotificationConfig"),
+            (
+                json!({"pushNotificationConfig": {}}),
+                "pushNotificationConfig.url",
+            ),
+            (json!({"url": 7}), "url"),
+        ] {
+            assert_eq!(set_push_config("t", body).unwrap_err().field, field);
+        }
     }
 }

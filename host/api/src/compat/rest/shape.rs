@@ -1,11 +1,11 @@
 //! What requests looked like in 0.3's HTTP+JSON: messages of its gRPC definition, as JSON.
 
-use super::super::shape::WEBHOOK;
+pub(super) use super::super::shape::WEBHOOK;
 use crate::lenient::{Kind, Shape, TEXTS, choice, field, required};
 
 const ROLE: Kind = Kind::Enum(&["ROLE_UNSPECIFIED", "ROLE_USER"]);
 
-static FILE: Shape = Shape {
+pub(super) static FILE: Shape = Shape {
     fields: &[
         choice("fileWithUri", Kind::Text),
         choice("fileWithBytes", Kind::Bytes),
@@ -56,7 +56,7 @@ pub(super) static SEND: Shape = Shape {
     ],
 };
 
-static CONFIG: Shape = Shape {
+pub(super) static CONFIG: Shape = Shape {
     fields: &[required("pushNotificationConfig", Kind::Message(&WEBHOOK))],
 };
 
