@@ -606,6 +606,31 @@ async fn agents_are_back_after_a_restart() {
 }
 
 #[tokio::test]
+async fn among_several_agents_none_is_the_default_one_by_itself() {
+    let name = |agent: Option<taskyard_task::Agent>| agent.map(|agent| agent.name);
+    let other = || DeployRequest {
+        agent: Some("another".parse().unwrap()),
+        component: b"1.0.0".to_vec(),
+        config: None,
+        limits: taskyard_task::LimitChanges::default(),
+        max_runs: None,
+        egress: None,
+    };
+    let yard = Yard::new(Config::default()).await;
+    assert_eq!(name(yard.broker.default_agent()), Some(agent()));
+    yard.broker.deploy(other()).await.unwrap();
+    assert_eq!(name(yard.broker.default_agent()), None);
+
+    let told = Config {
+        default_agent: Some(agent()),
+        ..Config::default()
+    };
+    let yard = Yard::new(told).await;
+    yard.broker.deploy(other()).await.unwrap();
+    assert_eq!(name(yard.broker.default_agent()), Some(agent()));
+}
+
+#[tokio::test]
 async fn an_agent_is_changed_without_another_component() {
     let yard = Yard::new(Config::default()).await;
     let rule = taskyard_task::EgressRule {
