@@ -8,7 +8,8 @@ WASM    := target/wasm32-wasip2/release
 
 .PHONY: run test check build guests setup python bench profile instructions fuzz clean
 
-## run: build everything and start the host with the example workers
+## run: build everything and start the host with the example workers; echo is at the root
+run: export TASKYARD_DEFAULT_AGENT ?= echo
 run: build
 	./target/release/taskyard serve $(foreach p,$(RUN),--load target/plugins/$(p).wasm)
 

@@ -80,6 +80,17 @@ async fn the_card_of_a_guarded_host_can_be_read_by_old_and_new_clients() {
 }
 
 #[tokio::test]
+async fn every_address_in_a_card_passes_the_strictest_readers() {
+    let host = Host::shared().await;
+    for python in [places::python(), places::python_v03()] {
+        let echo = host.agent("echo");
+        for agent in [echo.url(), echo.of_tenant("acme").url()] {
+            drive(&python, "addresses.py", vec![agent]).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn newer_clients_can_speak_0_3_as_well() {
     let host = Host::with(&EXAMPLES, Settings::default().local_webhooks()).await;
     drive(&places::python(), "newer_v03.py", vec![host.url()]).await;

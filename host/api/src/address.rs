@@ -46,7 +46,10 @@ fn at_card(
     config: &Config,
     served: impl Fn() -> MethodRouter<Arc<Door>>,
 ) -> Router<Arc<Door>> {
-    let paths = [Some(CARD_PATH), config.protocol_0_3.then_some(OLD_CARD_PATH)];
+    let paths = [
+        Some(CARD_PATH),
+        config.protocol_0_3.then_some(OLD_CARD_PATH),
+    ];
     let paths = paths.into_iter().flatten();
     paths.fold(router, |router, path| {
         router.route(&format!("{base}{path}"), served())

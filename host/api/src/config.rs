@@ -62,27 +62,7 @@ pub struct Config {
     /// The ids of the skills that only the extended card of an agent shows, by the agent's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub private_skills: BTreeMap<AgentName, Vec<String>>,
-    /// What gRPC clients connect to: `HOST:PORT` as the protocol has it, or a URL for clients that want one.
-fn is_grpc_url(text: &str) -> bool {
-    let authority = text.parse::<Authority>();
-    let is_authority = authority.is_ok_and(|authority| authority.port_u16().is_some());
-    is_authority || text.contains("://") && text.parse::<url::Url>().is_ok()
-}
-
-/// How often clients of version 0.3 encode the bytes of files in base64, over HTTP+JSON. Their definition
-/// says once; some official clients do it twice, and a file does not show which it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileEncoding {
-    /// Twice, if the client's user agent is that of an official client which does so; once otherwise.
-    ByClient,
-    /// Once.
-    Once,
-    /// Twice.
-    Twice,
-}
-
-/// Who offers the agents; part of agent cards.
+    /// Who offers the agents; part of agent cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
     /// Where people read about the agents; part of agent cards.
@@ -151,7 +131,11 @@ impl Config {
     /// # Errors
     /// For the operator: which key is wrong, and why.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.grpc_url.as_deref().is_some_and(|url| !is_grpc_url(url)) {
+        if self
+            .grpc_url
+            .as_deref()
+            .is_some_and(|url| !is_grpc_url(url))
+        {
             let problem = "must be HOST:PORT or a URL";
             let key = "grpc_url".to_owned();
             return Err(ConfigError { key, problem });

@@ -4,8 +4,8 @@
 //! about tasks. It is the only room that knows HTTP status codes, JSON-RPC and the agent card. Server
 //! code mounts its two routers; it knows the broker and the words of the task model.
 
-pub mod admin;
 mod address;
+pub mod admin;
 mod base;
 mod body;
 mod call;

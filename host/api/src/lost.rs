@@ -21,24 +21,35 @@ pub(crate) const AGENTS: &str = "agents";
 pub(crate) const V1: &str = "v1";
 
 /// What to do about a text that stands where a tenant could, and is the name of something else; none if
-/// it may be a tenant.
-pub(crate) fn not_a_tenant(door: &Door, base: &Base, text: &str) -> Option<String> {
+/// it may be a tenant. `agent` is the one that the request names, if it does.
+pub(crate) fn not_a_tenant(
+    door: &Door,
+    base: &Base,
+    text: &str,
+    agent: Option<&str>,
+) -> Option<String> {
     let agents = base.join(AGENTS);
-    if text == AGENTS {
+    let agent = agent.filter(|name| is_agent(door, name));
+    let agent = agent.unwrap_or("NAME");
+    if text.eq_ignore_ascii_case(AGENTS) {
         return Some(format!(
-            "\"agents\" is no tenant: an agent is at {agents}/NAME, or under the tenant \"agents/NAME\""
+            "\"agents\" is no tenant: an agent is at {agents}/{agent}, or under the tenant \"agents/{agent}\""
         ));
     }
-    if text == V1 {
+    if text.eq_ignore_ascii_case(V1) {
         let old = match door.config.protocol_0_3 {
-            true => format!("; below {agents}/NAME/v1, version 0.3 is spoken without that header"),
+            true => {
+                format!("; below {agents}/{agent}/v1, version 0.3 is spoken without that header")
+            }
             false => String::new(),
         };
         return Some(format!(
-            "\"v1\" is no tenant: version 1.0 is spoken at {agents}/NAME with the header A2A-Version: 1.0{old}"
+            "\"v1\" is no tenant: version 1.0 is spoken at {agents}/{agent} with the header A2A-Version: 1.0{old}"
         ));
     }
-    is_agent(door, text).then(|| {
+    // Names of agents are in lower case, and no two things should differ by that alone.
+    let text = text.to_ascii_lowercase();
+    is_agent(door, &text).then(|| {
         format!(
             "{text:?} is an agent and no tenant: it is at {agents}/{text}, or under the tenant \"agents/{text}\""
         )
@@ -60,10 +71,8 @@ pub(crate) fn no_agent(base: &Base, tenant: Option<&str>) -> String {
 
 /// What to do about the name of an agent that is not there.
 pub(crate) fn unknown_agent(base: &Base) -> String {
-    format!(
-        "there is no such agent; {} lists those that there are",
-        base.join(AGENTS)
-    )
+    let agents = base.join(AGENTS);
+    format!("there is no such agent: an agent is at {agents}/NAME, and {agents} lists them all")
 }
 
 /// The answer where nothing is served.
@@ -74,10 +83,19 @@ pub(crate) async fn handle(State(door): State<Arc<Door>>, request: Request) -> R
 
 /// The same, for a handler that found it out by itself.
 pub(crate) fn answer(door: &Door, head: &Parts) -> Response {
+    let base = Base::of(&door.config, head);
+    let nothing = "nothing is served at this path";
     let mut segments = head.uri.path().split('/').skip(1);
-    let first = segments.next().unwrap_or_default();
-    let hint = not_a_tenant(door, &Base::of(&door.config, head), first);
-    let message = hint.unwrap_or_else(|| "nothing is served at this path".to_owned());
+    let message = match (segments.next(), segments.next().unwrap_or_default()) {
+        (Some(AGENTS), name) if !name.is_empty() => match is_agent(door, name) {
+            true => format!("{nothing}; the agent is at {}/{name}", base.join(AGENTS)),
+            false => unknown_agent(&base),
+        },
+        (first, _) => {
+            let hint = first.and_then(|first| not_a_tenant(door, &base, first, None));
+            hint.unwrap_or_else(|| nothing.to_owned())
+        }
+    };
     problem(StatusCode::NOT_FOUND, "no-route", &message)
 }
 

@@ -89,7 +89,7 @@ impl Target {
         let bare = self.tenant.as_deref().filter(|_| self.bare);
         let Some(tenant) = bare else { return Ok(()) };
         let base = Base::of(&door.config, request);
-        match lost::not_a_tenant(door, &base, tenant) {
+        match lost::not_a_tenant(door, &base, tenant, self.name.as_deref()) {
             Some(advice) => Err(ApiError::AgentNotFound(advice)),
             None => Ok(()),
         }
@@ -172,6 +172,10 @@ mod tests {
         assert!(with(Some("agents/other")).is_err());
         let field = target(None, Some("echo")).with_field(Some("acme"));
         let bare = Target { bare: true, ..path };
-        assert_eq!(field, Ok(bare), "nothing but the field says that it is a tenant");
+        assert_eq!(
+            field,
+            Ok(bare),
+            "nothing but the field says that it is a tenant"
+        );
     }
 }

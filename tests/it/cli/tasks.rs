@@ -145,6 +145,9 @@ async fn what_does_not_exist_has_its_own_exit_code() {
     let failed = taskyard(&host, &["task", "send", "--agent", "nobody", "x"]).exits(5);
     assert!(failed.stderr.starts_with("taskyard: "), "{}", failed.stderr);
     assert_eq!(failed.stdout, "");
+    // Several agents and no default one: the host says where they are.
+    let lost = taskyard(&host, &["task", "send", "hello"]).exits(5);
+    assert!(lost.stderr.contains("/agents/NAME"), "{}", lost.stderr);
 }
 
 #[tokio::test]

@@ -72,6 +72,55 @@ async fn a_card_that_did_not_change_is_not_sent_again() {
     assert_eq!(in_time("a card", other).await.unwrap().status(), 200);
 }
 
+/// The card of `echo` as a client gets it that sends these headers.
+async fn told(host: &Host, headers: &[(&str, &str)]) -> Value {
+    let request = http::client().get(host.agent("echo").url());
+    let request = headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    let answer = in_time("a card", request.send()).await.unwrap();
+    answer.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_card_with_a_guessed_address_is_reported_once() {
+    let host = Host::with(&["echo"], Settings::default()).await;
+    for headers in [
+        &[("host", "yard.example:7420")][..],
+        &[("x-forwarded-host", "agents.example.com")],
+    ] {
+        for _ in 0..3 {
+            told(&host, headers).await;
+        }
+    }
+    let log = host.log();
+    for told in ["the address that the request named", "are not believed"] {
+        assert_eq!(log.matches(told).count(), 1, "{told}");
+    }
+
+    let public = Settings::default().set("public_url", "https://agents.example.com");
+    let host = Host::with(&["echo"], public).await;
+    let card = told(&host, &[("x-forwarded-host", "evil.example")]).await;
+    assert_eq!(card["url"], "https://agents.example.com/agents/echo");
+    assert!(!host.log().contains("are not believed"));
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_where_the_host_is() {
+    let settings = Settings::default().set("api.trusted_proxies", r#"["127.0.0.0/8", "::1"]"#);
+    let host = Host::with(&["echo"], settings).await;
+    let forwarded = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "agents.example.com"),
+        ("x-forwarded-prefix", "/yard"),
+    ];
+    let card = told(&host, &forwarded).await;
+    let url = "https://agents.example.com/yard/agents/echo";
+    assert_eq!(card["supportedInterfaces"][0]["url"], url);
+    assert_eq!(card.get("signatures"), None);
+    assert!(!host.log().contains("are not believed"));
+}
+
 #[tokio::test]
 async fn an_unknown_agent_has_no_card() {
     let host = Host::shared().await;

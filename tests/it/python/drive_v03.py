@@ -5,6 +5,7 @@ Usage: drive_v03.py HOST_URL WEBHOOK_URL. Prints one line per scenario; ends wit
 
 import asyncio
 import base64
+import hashlib
 import sys
 import uuid
 
@@ -58,10 +59,12 @@ class Host:
         )
         return ClientFactory(config).create(await self.card(name))
 
-    async def call(self, agent, method, params):
+    async def call(self, agent, method, params, version="0.3"):
         """A call that the client has no method for."""
         body = {"jsonrpc": "2.0", "id": "1", "method": method, "params": params}
-        return (await self.http.post(f"{self.url}/agents/{agent}", json=body)).json()
+        headers = {"A2A-Version": version}
+        url = f"{self.url}/agents/{agent}"
+        return (await self.http.post(url, json=body, headers=headers)).json()
 
 
 def says(*parts, task=None):
@@ -115,6 +118,14 @@ async def files(host):
     task = await last((await host.agent("csv-report")).send_message(says(file)))
     assert task.status.state == TaskState.completed, task.status
     assert task.history[0].parts[0].root.file == file.file
+
+    # The digits of a digest are base64 as well.
+    digest = base64.b64encode(hashlib.sha256(content.encode()).hexdigest().encode()).decode()
+    file = FilePart(file=FileWithBytes(bytes=digest, mime_type="application/octet-stream"))
+    task = await last((await host.agent("echo")).send_message(says(file)))
+    assert task.artifacts[0].parts[0].root.file.bytes == digest
+    seen = await host.call("echo", "GetTask", {"id": task.id}, version="1.0")
+    assert seen["result"]["history"][0]["parts"][0]["raw"] == digest, seen
 
 
 async def streaming(host):
@@ -189,15 +200,33 @@ async def push_notifications(host):
     await last(approval.send_message(says("yes", task=task)))
 
 
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
 async def errors(host):
     echo = await host.agent("echo")
     try:
-        await echo.get_task(TaskQueryParams(id="00000000-0000-7000-8000-000000000000"))
+        await echo.get_task(TaskQueryParams(id=NOBODY))
         raise AssertionError("a task that does not exist was found")
     except A2AClientJSONRPCError as error:
         assert error.error.code == -32001
     except A2AClientHTTPError as error:
         assert error.status_code == 404
+
+
+async def errors_of_streams(host):
+    echo = await host.agent("echo", streaming=True)
+    follow_up = says("x")
+    follow_up.task_id = NOBODY
+    for events in (echo.send_message(follow_up), echo.resubscribe(TaskIdParams(id=NOBODY))):
+        try:
+            await last(events)
+            raise AssertionError("a task that does not exist was streamed")
+        except A2AClientJSONRPCError as error:
+            assert error.error.code == -32001
+        except A2AClientHTTPError:
+            # This client does not look at the status when it takes a stream up again.
+            assert host.transport == TransportProtocol.http_json
 
 
 SCENARIOS = [
@@ -211,6 +240,7 @@ SCENARIOS = [
     conversation,
     push_notifications,
     errors,
+    errors_of_streams,
 ]
 
 

@@ -35,12 +35,10 @@ pub(crate) async fn show(
     request: Parts,
 ) -> Response {
     match found(&door, &target, &request) {
-        Ok(agent) => answer(&door, &agent, &target, &request).unwrap_or_else(|error| broken(&error)),
-        Err(error) => problem(
-            StatusCode::NOT_FOUND,
-            "agent-not-found",
-            &error.to_string(),
-        ),
+        Ok(agent) => {
+            answer(&door, &agent, &target, &request).unwrap_or_else(|error| broken(&error))
+        }
+        Err(error) => problem(StatusCode::NOT_FOUND, "agent-not-found", &error.to_string()),
     }
 }
 

@@ -82,12 +82,11 @@ impl Asked {
 /// Clients that asked for a stream read nothing else, so the error is its only event. The status is that of
 /// every answer: what HTTP software must understand keeps its own.
 fn refuse_stream(error: &ApiError, id: JsonRpcId, request: RequestId) -> Response {
-    let described = error.describe(&request);
     let until = Until::Ended;
     let envelope = OldEnvelope { id, request, until };
     let mut response = sse::refuse(error, envelope);
-    *response.status_mut() = described.row.rpc_status();
-    described.write_headers(response.headers_mut());
+    *response.status_mut() = error.row().rpc_status();
+    error.write_headers(response.headers_mut());
     response
 }
 

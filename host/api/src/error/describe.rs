@@ -59,6 +59,11 @@ impl ApiError {
         }
     }
 
+    /// Sets what HTTP clients look for in headers, where the error itself is written by somebody else.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        headers.extend(self.headers());
+    }
+
     fn headers(&self) -> Vec<(header::HeaderName, HeaderValue)> {
         let mut headers = Vec::new();
         if let Self::Unauthenticated(_) = self {

@@ -28,7 +28,9 @@ fn after(error: &ApiError) -> Option<ApiError> {
     Some(match error {
         E::Parse(_) => E::InvalidRequest("id is missing"),
         E::InvalidRequest(_) => E::no_method("x", "; call y"),
-        E::MethodNotFound { .. } => E::InvalidParams(Violation::new("message.parts", "is required")),
+        E::MethodNotFound { .. } => {
+            E::InvalidParams(Violation::new("message.parts", "is required"))
+        }
         E::InvalidParams(_) => E::Internal("disk on fire".to_owned()),
         E::Internal(_) => E::TaskNotFound,
         E::TaskNotFound => E::TaskNotCancelable(TaskState::Completed.into()),

@@ -38,7 +38,8 @@ pub(crate) use request::params;
 use status::status_of;
 
 /// What fits a call that names another version than this binding speaks.
-const VERSION_ADVICE: &str = "send the metadata a2a-version: 1.0; version 0.3 is spoken over JSON-RPC and HTTP+JSON alone";
+const VERSION_ADVICE: &str =
+    "send the metadata a2a-version: 1.0; version 0.3 is spoken over JSON-RPC and HTTP+JSON alone";
 
 /// The protocol's service, health and reflection.
 pub(crate) fn router(door: &Arc<Door>) -> Router {

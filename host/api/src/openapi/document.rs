@@ -12,7 +12,7 @@ use crate::extension::Extension;
 use crate::gate::Scheme;
 
 const DESCRIPTION: &str = "The HTTP+JSON binding of the A2A protocol. Paths follow the base URL of an \
-    agent, as its card names it; without an agent's name they mean the host's default agent. Members and \
+    agent, as its card names it; without an agent's name they mean the host's default agent, if it has one. Members and \
     parameters may also be written in snake_case, and unknown ones are ignored.";
 
 /// The document of a host that wants to see one of `schemes`, or nothing if there are none.
@@ -48,7 +48,7 @@ fn servers(public_url: Option<&str>) -> Value {
     json!([
         {
             "url": format!("{base}/"),
-            "description": "the default agent",
+            "description": "the default agent, if there is one",
         },
         {
             "url": format!("{base}/agents/{{agent}}"),

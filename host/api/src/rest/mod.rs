@@ -82,5 +82,8 @@ fn version_advice(door: &Door, head: &Parts, route: &Route) -> String {
     }
     let base = Base::of(&door.config, head);
     let (url, path) = (base.url(), route.base.path());
-    format!("{advice}; version 0.3 is spoken below {url}{path}/{}", lost::V1)
+    format!(
+        "{advice}; version 0.3 is spoken below {url}{path}/{}",
+        lost::V1
+    )
 }

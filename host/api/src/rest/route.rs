@@ -214,6 +214,11 @@ mod tests {
             ("/agents/echo/acme/tasks/7", "- echo acme Task { id: \"7\" }"),
             ("/acme/agents/echo/tasks", "acme echo - Tasks"),
             ("/acme/agents/echo/acme/tasks/7/pushNotificationConfigs/c", "acme echo acme PushConfig { task: \"7\", id: \"c\" }"),
+            // No tenant, but a call that must be told so.
+            ("/agents/message:send", "- - agents Send"),
+            ("/agents/tasks/7", "- - agents Task { id: \"7\" }"),
+            ("/v1/tasks", "- - v1 Tasks"),
+            ("/agents/echo/v1/tasks", "- echo v1 Tasks"),
             // Names that are also words of the protocol.
             ("/tasks/tasks", "- - - Task { id: \"tasks\" }"),
             ("/agents/tasks/tasks", "- tasks - Tasks"),
@@ -240,7 +245,6 @@ mod tests {
             "/agents",
             "/agents/echo",
             "/agents/echo/",
-            "/agents/tasks/7",
             "/acme/globex/tasks",
             "/acme/agents/echo/acme/globex/tasks",
             "/a/b/c/d/e/f/g/h/i/j/tasks",

@@ -87,7 +87,9 @@ mod tests {
             None => AskedVersion::Absent,
         };
         let error = match Operation::parse(name) {
-            Some(operation) => asked.require_v1(|| for_operation(&config, operation)).unwrap_err(),
+            Some(operation) => asked
+                .require_v1(|| for_operation(&config, operation))
+                .unwrap_err(),
             None => unknown_method(&config, asked, name),
         };
         format!("{} {error}", error.code())

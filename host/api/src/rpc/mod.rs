@@ -58,7 +58,7 @@ pub(crate) async fn handle(
             let outcome = serve(&door, head, target, access, operation, envelope).await;
             (operation, outcome.map_err(|error| Rejected { id, error }))
         }
-        Err(rejected) => (None, Err(rejected)),
+        Err(rejected) => (None, Err(lost(&door, &head, &target, rejected))),
     };
     let code = outcome.as_ref().err().map_or(0, |r| r.error.code());
     let name = operation.map_or("none", Operation::name);
@@ -121,4 +121,15 @@ async fn serve(
 
 fn tenant_field(params: Option<&Value>) -> Option<&str> {
     params?.get("tenant")?.as_str()
+}
+
+/// A request of HTTP+JSON that misses its agent comes here, such as `/agents/message:send`: that there is no
+/// such agent helps its client more than that this is no JSON-RPC.
+fn lost(door: &Door, head: &Parts, target: &Target, rejected: Rejected) -> Rejected {
+    let Rejected { id, error } = rejected;
+    let error = match (&error, target.agent(door, head)) {
+        (ApiError::InvalidRequest(_), Err(no_agent)) => no_agent,
+        _ => error,
+    };
+    Rejected { id, error }
 }

@@ -29,7 +29,11 @@ const GOODBYE: &[u8] = b": host is shutting down\n\n";
 pub(crate) fn respond(door: &Door, follow: Follow, envelope: impl Envelope) -> Response {
     let following = follow.written_by(Frames::new(envelope));
     let silence = Duration::from_secs(door.config.keep_alive_seconds.get());
-    event_stream(Body::from_stream(stream(following, silence, door.stopping.clone())))
+    event_stream(Body::from_stream(stream(
+        following,
+        silence,
+        door.stopping.clone(),
+    )))
 }
 
 /// The stream that consists of `error`.

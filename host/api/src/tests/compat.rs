@@ -167,7 +167,80 @@ async fn who_resubscribes_hears_the_rest_of_the_turn() {
         (&last["status"]["state"], &last["final"]),
         (&json!("completed"), &json!(true))
     );
-    assert_eq!(error(&host, "tasks/resubscribe", id).await, -32004);
+    assert_eq!(
+        refused_stream(&host, "tasks/resubscribe", id).await["code"],
+        -32004
+    );
+}
+
+/// The error of a stream that must be refused, as clients that read nothing but events get it.
+async fn refused_stream(host: &Host, method: &str, params: Value) -> Value {
+    let mut stream = stream(host, &[], method, params).await;
+    assert_eq!(stream.status, StatusCode::OK, "{method}");
+    assert_eq!(stream.headers["content-type"], "text/event-stream");
+    let event = stream.next().await.unwrap();
+    assert_eq!(stream.next().await, None, "one event, and no more");
+    let mut answer: Value = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(
+        (&answer["jsonrpc"], &answer["id"]),
+        (&json!("2.0"), &json!("r"))
+    );
+    answer["error"].take()
+}
+
+#[tokio::test]
+async fn the_error_of_a_stream_is_its_only_event() {
+    let host = host().await;
+    let wrong = refused_stream(&host, "message/stream", json!({"message": {}})).await;
+    assert_eq!(wrong["code"], -32602);
+    let violations = &wrong["data"]["details"][0]["fieldViolations"];
+    assert_eq!(violations[0]["field"], "message.messageId");
+    let unknown = json!({"id": "0190163d-8694-739b-aea5-966c26f8ad91"});
+    for (method, params) in [
+        ("tasks/resubscribe", unknown.clone()),
+        ("message/stream", follow_up(&unknown, "x")),
+    ] {
+        assert_eq!(refused_stream(&host, method, params).await["code"], -32001);
+    }
+    let silent = Config {
+        streaming: false,
+        ..Config::default()
+    };
+    let silent = Host::new(silent).await;
+    let refused = refused_stream(&silent, "message/stream", message("x")).await;
+    assert_eq!(refused["code"], -32004);
+}
+
+#[tokio::test]
+async fn what_http_software_must_understand_keeps_its_status() {
+    let host = host().await;
+    let body =
+        json!({"jsonrpc": "2.0", "id": "r", "method": "message/stream", "params": message("x")});
+    let request = post("/agents/nobody", &[]).body(Body::from(body.to_string()));
+    let mut stream = Stream::open(&host.public, request.unwrap()).await;
+    assert_eq!(stream.status, StatusCode::NOT_FOUND);
+    assert_eq!(stream.headers["content-type"], "text/event-stream");
+    let event = stream.next().await.unwrap();
+    assert!(event.contains("there is no such agent"), "{event}");
+}
+
+#[tokio::test]
+async fn methods_of_0_2_are_unknown_and_have_a_successor() {
+    let answer = call(&host().await, "tasks/send", message("x")).await;
+    assert_eq!(answer["error"]["code"], -32601);
+    let said = answer["error"]["message"].as_str().unwrap();
+    assert!(said.contains("message/send"), "{said}");
+}
+
+#[tokio::test]
+async fn files_may_have_the_names_of_the_definition() {
+    let mut params = message("hello");
+    let file = json!({"fileWithBytes": "AAH/", "mediaType": "text/csv", "filename": "a.csv"});
+    params["message"]["parts"] = json!([{"text": "hello"}, {"kind": "file", "file": file}]);
+    let task = result(&host().await, "message/send", params).await;
+    let kept = &task["history"][0]["parts"][1]["file"];
+    let expected = json!({"bytes": "AAH/", "mimeType": "text/csv", "name": "a.csv"});
+    assert_eq!(*kept, expected);
 }
 
 #[tokio::test]
@@ -289,10 +362,10 @@ async fn the_version_and_the_option_decide_who_is_served() {
     })
     .await;
     assert_eq!(code(&without, &[], "tasks/get").await, -32009);
-    // 1.0 takes it for a tenant, and misses the version.
     let rest = Request::get("/v1/tasks/x").body(Body::empty()).unwrap();
     let refused = ask(&without.public, rest).await;
-    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    assert!(refused.text().contains("v1"));
 }
 
 #[tokio::test]

@@ -124,8 +124,9 @@ async fn paths_and_verbs_that_are_not_served() {
         ask(&host.public, get("/nowhere/at/all")).await.status,
         StatusCode::NOT_FOUND
     );
+    let put = Request::put("/").body(Body::empty()).unwrap();
     assert_eq!(
-        ask(&host.public, get("/")).await.status,
+        ask(&host.public, put).await.status,
         StatusCode::METHOD_NOT_ALLOWED
     );
     let healthy = ask(&host.public, get("/healthz")).await;

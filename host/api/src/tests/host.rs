@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use taskyard_broker::{Broker, DeployRequest, Inspector, Sources, WebhookPolicy};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
-use taskyard_task::{Manifest, Skill};
+use taskyard_task::{AgentName, Manifest, Skill};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -69,8 +69,29 @@ impl WebhookPolicy for OnlyHttps {
 impl Host {
     pub(super) async fn new(config: Config) -> Self {
         let host = Self::without_agents(config);
+        host.deploy("echo").await;
+        tokio::spawn(work(host.broker.clone()));
+        host
+    }
+
+    /// A host with several agents, `approval` and `echo`, and this default one.
+    pub(super) async fn of_two(config: Config, default_agent: Option<&str>) -> Self {
+        let default_agent = default_agent.map(|name| name.parse().unwrap());
+        let host = Self::open(config, default_agent);
+        host.deploy("approval").await;
+        host.deploy("echo").await;
+        tokio::spawn(work(host.broker.clone()));
+        host
+    }
+
+    pub(super) fn without_agents(config: Config) -> Self {
+        Self::open(config, None)
+    }
+
+    /// Deploys the worker under this name.
+    pub(super) async fn deploy(&self, name: &str) {
         let request = DeployRequest {
-            agent: None,
+            agent: Some(name.parse().unwrap()),
             component: b"1.0.0".to_vec(),
             config: None,
             limits: taskyard_task::LimitChanges::default(),
@@ -78,19 +99,20 @@ impl Host {
             egress: None,
             answer_by_context: None,
         };
-        host.broker.deploy(request).await.unwrap();
-        tokio::spawn(work(host.broker.clone()));
-        host
+        self.broker.deploy(request).await.unwrap();
     }
 
-    pub(super) fn without_agents(config: Config) -> Self {
+    fn open(config: Config, default_agent: Option<AgentName>) -> Self {
         let folder = TempDir::new().unwrap();
         let storage = taskyard_storage::Config {
             folder: folder.path().to_owned(),
             sync: false,
             max_open_files: None,
         };
-        let settings = taskyard_broker::Config::default();
+        let settings = taskyard_broker::Config {
+            default_agent,
+            ..taskyard_broker::Config::default()
+        };
         let broker = Broker::open(&storage, settings, Sources::default()).unwrap();
         broker.set_inspector(Arc::new(TextWorker));
         broker.set_webhook_policy(Arc::new(OnlyHttps));

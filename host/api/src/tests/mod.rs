@@ -15,6 +15,7 @@ mod grpc_client;
 mod grpc_streams;
 mod host;
 mod http;
+mod lost;
 mod push;
 mod rest;
 mod rest_client;

@@ -176,7 +176,8 @@ async fn answers_have_the_type_that_the_client_uses() {
             &[V1, JSON, ("accept", "text/html, application/a2a+json")],
             a2a,
         ),
-        (&[V1, ("content-type", "application/x+json")], a2a),
+        (&[V1, ("content-type", "application/x+json")], json),
+        (&[V1, ("content-type", a2a), ("accept", "*/*")], a2a),
     ] {
         let rest = rest.with(headers);
         let sent = rest.ask("POST", "/message:send", Some(&message("a"))).await;

@@ -207,7 +207,10 @@ fn what_is_wrong_is_named_as_the_client_wrote_it() {
         ),
         (
             Method::Send,
-            message("user", json!({"file": {"bytes": "AAH/", "fileWithBytes": "AAH/"}})),
+            message(
+                "user",
+                json!({"file": {"bytes": "AAH/", "fileWithBytes": "AAH/"}}),
+            ),
             "message.parts[0].file",
         ),
         (

@@ -47,7 +47,9 @@ fn rewritten(mut value: Value, rewrite: impl FnOnce(Members) -> Members) -> Valu
 fn task(mut task: Members, encoding: Encoding) -> Members {
     task.swap_remove("kind");
     with_object(&mut task, "status", |members| status(members, encoding));
-    each(&mut task, "artifacts", |members| artifact(members, encoding));
+    each(&mut task, "artifacts", |members| {
+        artifact(members, encoding)
+    });
     each(&mut task, "history", |members| message(members, encoding));
     task
 }
@@ -60,7 +62,9 @@ fn status_update(mut update: Members, encoding: Encoding) -> Members {
 
 fn artifact_update(mut update: Members, encoding: Encoding) -> Members {
     update.swap_remove("kind");
-    with_object(&mut update, "artifact", |members| artifact(members, encoding));
+    with_object(&mut update, "artifact", |members| {
+        artifact(members, encoding)
+    });
     update
 }
 

@@ -84,7 +84,9 @@ impl Encoding {
 
 fn user_agent(headers: &HeaderMap) -> &str {
     let value = headers.get(header::USER_AGENT);
-    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn has_file(body: &Value) -> bool {
@@ -106,7 +108,7 @@ fn inner(bytes: &Value) -> Option<Value> {
 fn encoded_once(index: usize) -> Violation {
     Violation::new(
         format!("message.content[{index}].file.{BYTES}"),
-        "is not base64 within base64, as the SDK with this User-Agent writes it; if you encode files once, send a User-Agent of your own",
+        "must be base64 within base64, as the Python and Java SDKs write it; if you encode files once, send a User-Agent of your own",
     )
 }
 
@@ -119,7 +121,8 @@ mod tests {
     const SHA_256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
     fn members(encoded: &str) -> Members {
-        let body = json!({"message": {"content": [{"text": "x"}, {"file": {"fileWithBytes": encoded}}]}});
+        let body =
+            json!({"message": {"content": [{"text": "x"}, {"file": {"fileWithBytes": encoded}}]}});
         body.as_object().unwrap().clone()
     }
 
@@ -132,7 +135,10 @@ mod tests {
 
     #[test]
     fn the_client_decides() {
-        let (sdk, other) = (json!({"message": {}, "configuration": {}}), json!({"message": {}}));
+        let (sdk, other) = (
+            json!({"message": {}, "configuration": {}}),
+            json!({"message": {}}),
+        );
         for (user_agent, body, encoding) in [
             ("python-httpx/0.28.1", &sdk, Encoding::Twice),
             ("python-httpx/0.28.1", &json!({}), Encoding::Twice),
@@ -143,7 +149,11 @@ mod tests {
             ("my-client python-httpx/0.28.1", &sdk, Encoding::Once),
             ("", &sdk, Encoding::Once),
         ] {
-            assert_eq!(Encoding::by_client(user_agent, body), encoding, "{user_agent}");
+            assert_eq!(
+                Encoding::by_client(user_agent, body),
+                encoding,
+                "{user_agent}"
+            );
         }
     }
 

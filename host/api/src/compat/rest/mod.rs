@@ -48,7 +48,7 @@ async fn handle(
 ) -> Response {
     let began = door.clock.instant();
     let (head, body) = request.into_parts();
-    // A tenant of 1.0 may be called as this binding's paths begin.
+    // The door of 1.0 says where 1.0 is spoken.
     if asked_version(&head, None).version() == Some(Version::V1) {
         let request = Request::from_parts(head, body);
         return crate::rest::handle(State(door), request).await;
@@ -176,7 +176,10 @@ impl Envelope for Events {
     fn event<'a>(&'a self, seq: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
         let shown = Shown::event(event, self.until.is_reached_by(seq, event));
         // Texts, numbers and objects can always be written; an event that is `null` says that one could not.
-        answer::event(serde_json::to_value(shown).unwrap_or_default(), self.encoding)
+        answer::event(
+            serde_json::to_value(shown).unwrap_or_default(),
+            self.encoding,
+        )
     }
 
     fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a {

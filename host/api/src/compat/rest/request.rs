@@ -33,7 +33,10 @@ pub(super) fn set_push_config(task: &str, body: Value) -> Result<Value, Violatio
     } else if has("url") {
         Some(Value::Object(checked(&shape::WEBHOOK, Some(body))?))
     } else {
-        return Err(Violation::new("config", "is required and must not be empty"));
+        return Err(Violation::new(
+            "config",
+            "is required and must not be empty",
+        ));
     };
     Ok(json!({"taskId": task, WEBHOOK: webhook}))
 }
@@ -129,7 +132,11 @@ mod tests {
         let expected = json!({"taskId": "t", "pushNotificationConfig": webhook});
         let snake_case = json!({"push_notification_config": webhook});
         for body in [request, resource, snake_case, webhook] {
-            assert_eq!(set_push_config("t", body.clone()).unwrap(), expected, "{body}");
+            assert_eq!(
+                set_push_config("t", body.clone()).unwrap(),
+                expected,
+                "{body}"
+            );
         }
     }
 
