@@ -30,14 +30,22 @@ async fn short_runs_end_first() {
 
     host.terminate();
 
-    events.rest().await;
+    let rest = events.rest().await;
     assert!(!events.is_broken(), "the stream was cut off");
-    assert_eq!(events.comments(), ["host is shutting down"]);
+    let (last, before) = rest.split_last().unwrap();
+    let error = &last.response["error"];
+    assert_eq!(error["data"][0]["reason"], "UNAVAILABLE", "{error}");
+    assert_eq!(last.id, None);
+    let seen = before.last().and_then(|event| event.id);
     assert_eq!(host.exited().await.code(), Some(0));
     assert!(!host.data().join("addresses.json").exists());
     host.restart().await;
     assert_eq!(taken_up(&host), 0);
     assert_eq!(task::state(&countdown.get(&id).await), "COMPLETED");
+    // Who was told goes on after the last event that it saw.
+    let rest = countdown.subscribe(&id, seen.or(Some(0))).await.rest().await;
+    let state = rest.last().and_then(Event::state).map(task::short);
+    assert_eq!(state, Some("COMPLETED"));
 }
 
 #[tokio::test]

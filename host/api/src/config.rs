@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
 use axum::http::Uri;
 use axum::http::uri::Authority;
@@ -37,8 +38,9 @@ pub struct Config {
     pub max_streams_per_connection: NonZeroU32,
     /// How many connections there may be from one address; half of all that there may be if nothing is said.
     pub max_connections_per_address: Option<NonZeroU32>,
-    /// How long a stream may be silent before a comment is sent, in seconds.
-    pub keep_alive_seconds: NonZeroU64,
+    /// How long a stream of server-sent events may be silent before a comment is sent, in seconds. 0 sends
+    /// none: for clients that take a comment for an event.
+    pub keep_alive_seconds: u64,
     /// Whether the stream of a `SendStreamingMessage` ends when the worker asks for an answer.
     /// `SubscribeToTask` stays open, and so do both when the worker asks for credentials.
     pub close_stream_on_input_required: bool,
@@ -96,8 +98,8 @@ impl Default for Config {
             // Gateways share few connections among all their clients.
             max_streams_per_connection: STREAMS,
             max_connections_per_address: None,
-            // Proxies cut connections that are silent for a minute, some after 30 s.
-            keep_alive_seconds: KEEP_ALIVE,
+            // The official Python client gives up after 5 s of silence, proxies after 30 s or a minute.
+            keep_alive_seconds: 3,
             close_stream_on_input_required: true,
             assume_version_when_absent: None,
             streaming: true,
@@ -119,6 +121,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How long a stream of server-sent events may be silent; `None`: for ever.
+    pub(crate) fn keep_alive(&self) -> Option<Duration> {
+        let seconds = Some(self.keep_alive_seconds).filter(|seconds| *seconds > 0);
+        seconds.map(Duration::from_secs)
+    }
+
     /// Whether everybody must show who they are, whatever is made while the host runs.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
@@ -215,7 +223,6 @@ pub struct Provider {
 
 const IDLE: NonZeroU64 = NonZeroU64::MIN.saturating_add(619);
 const STREAMS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
-const KEEP_ALIVE: NonZeroU64 = NonZeroU64::MIN.saturating_add(14);
 
 /// One client that may call, and on whose behalf.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -263,16 +270,22 @@ mod tests {
     fn defaults_are_what_an_empty_file_says() {
         let config: Config = serde_json::from_str("{}").unwrap();
         assert_eq!(config, Config::default());
-        assert_eq!(config.keep_alive_seconds.get(), 15);
+        assert_eq!(config.keep_alive(), Some(Duration::from_secs(3)));
         assert_eq!(config.idle_seconds.get(), 620);
         assert_eq!(config.max_streams_per_connection.get(), 1_024);
+    }
+
+    #[test]
+    fn nothing_keeps_streams_alive_if_the_operator_says_so() {
+        let config: Config = serde_json::from_str(r#"{"keep_alive_seconds": 0}"#).unwrap();
+        assert_eq!(config.keep_alive(), None);
     }
 
     #[test]
     fn unknown_keys_and_useless_values_are_refused() {
         for wrong in [
             r#"{"publicUrl": "x"}"#,
-            r#"{"keep_alive_seconds": 0}"#,
+            r#"{"keep_alive_seconds": -1}"#,
             r#"{"idle_seconds": 0}"#,
             r#"{"max_streams_per_connection": 0}"#,
             r#"{"max_connections_per_address": 0}"#,

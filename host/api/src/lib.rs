@@ -91,7 +91,7 @@ pub(crate) struct Door {
 }
 
 impl Api {
-    /// A door to `broker`. Once `stopping` is canceled, streams end with a comment that says so, and
+    /// A door to `broker`. Once `stopping` is canceled, streams end with the error "unavailable", and
     /// calls that wait for a task are answered with "unavailable". `keys` sign the agent cards.
     #[must_use]
     pub fn new(

@@ -80,7 +80,9 @@ impl ApiError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { retry_after, .. } => Some(*retry_after),
-            Self::Unavailable(_) | Self::IssuerUnavailable => Some(RETRY_AFTER_OUTAGE),
+            Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => {
+                Some(RETRY_AFTER_OUTAGE)
+            },
             _ => None,
         }
     }

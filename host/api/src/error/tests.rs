@@ -60,7 +60,8 @@ fn after(error: &ApiError) -> Option<ApiError> {
             retry_after: Duration::from_millis(1500),
         },
         E::QueueFull { .. } => E::Unavailable("disk".to_owned()),
-        E::Unavailable(_) => E::IssuerUnavailable,
+        E::Unavailable(_) => E::StreamCut("the host is shutting down"),
+        E::StreamCut(_) => E::IssuerUnavailable,
         E::IssuerUnavailable => E::IdempotencyConflict,
         E::IdempotencyConflict => return None,
     })
@@ -121,6 +122,7 @@ async fn the_table() {
         "-32000 403 403 PermissionDenied taskyard/FORBIDDEN",
         "-32000 404 404 NotFound taskyard/AGENT_NOT_FOUND",
         "-32000 503 503 Unavailable taskyard/QUEUE_FULL",
+        "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32011 409 409 Aborted taskyard/IDEMPOTENCY_CONFLICT",

@@ -2,14 +2,23 @@
 //!
 //! A stream reads the log at the client's pace: nothing is buffered for slow clients, and a client that
 //! goes away changes nothing (A2A 3.5.2). Bindings say how events are written, by [`Events`].
+//!
+//! A stream ends without an error only if it has shown what it is to end with. Whatever else ends it is
+//! said by the binding's error event, as clients take a stream that just ends for the end of the task.
+
+mod until;
 
 use a2a::StreamResponse;
-use taskyard_broker::{self as broker, TaskSnapshot, Watch};
+use taskyard_broker::{TaskSnapshot, Watch};
 use taskyard_task::wire::{self, Projection};
-use taskyard_task::{Entry, Header, Seq, TaskState, TaskView};
+use taskyard_task::{Entry, Header, Seq, TaskView};
+use tokio_util::sync::CancellationToken;
 
+use crate::Door;
 use crate::error::ApiError;
 use crate::extension;
+
+pub(crate) use until::Until;
 
 /// Small events are sent together up to this many bytes: about what one write to a socket takes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -26,27 +35,19 @@ pub(crate) enum Start {
     After(Seq),
 }
 
-/// What a stream ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// The end of the task.
-    Ended,
-    /// The end of the task, or the next question behind this entry.
-    InputRequired {
-        /// The entry that the client's message made.
-        after: Seq,
-    },
-}
-
 /// How a binding writes events.
 pub(crate) trait Events {
     /// Some events, as they are handed on.
     type Chunk;
 
     /// An event, under the number of its entry.
-    fn event(&mut self, seq: Seq, event: &StreamResponse);
+    ///
+    /// # Errors
+    /// If it cannot be written; nothing of it was.
+    fn event(&mut self, seq: Seq, event: &StreamResponse) -> Result<(), ApiError>;
 
-    /// The last thing that a client hears when something goes wrong in the middle.
+    /// The last thing that a client hears if the stream ends before its time. It has no number, so a client
+    /// that comes back goes on after the last event that it saw.
     fn error(&mut self, error: &ApiError);
 
     /// Roughly how many bytes wait to be taken.
@@ -68,10 +69,11 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    /// The client's view, written by `events`.
-    pub(crate) fn written_by<E: Events>(self, events: E) -> Following<E> {
+    /// The client's view, written by `events`, for as long as `door` is open.
+    pub(crate) fn written_by<E: Events>(self, door: &Door, events: E) -> Following<E> {
         Following {
             watch: self.watch,
+            stopping: door.stopping.clone(),
             events,
             start: Some(self.start),
             until: self.until,
@@ -93,6 +95,8 @@ pub(crate) struct Chunk<T> {
 #[derive(Debug)]
 pub(crate) struct Following<E> {
     watch: Watch,
+    /// The host shuts down.
+    stopping: CancellationToken,
     events: E,
     /// Until the stream has begun.
     start: Option<Start>,
@@ -106,12 +110,15 @@ pub(crate) struct Following<E> {
 impl<E: Events> Following<E> {
     /// The next events, once there are some. Must not be called again after the last ones.
     pub(crate) async fn next(&mut self) -> Chunk<E::Chunk> {
-        let step = match self.start.take() {
-            Some(start) => self.begin(start).await,
-            None => self.go_on().await,
+        let stopping = self.stopping.clone();
+        let step = tokio::select! {
+            biased;
+            // What was read and not written yet is read again by the client that comes back.
+            () = stopping.cancelled() => Err(ApiError::StreamCut("the host is shutting down")),
+            step = self.step() => step,
         };
         let is_last = step.unwrap_or_else(|error| {
-            self.events.error(&error.into());
+            self.events.error(&error);
             true
         });
         Chunk {
@@ -121,10 +128,18 @@ impl<E: Events> Following<E> {
     }
 
     /// Whether that was all.
-    async fn begin(&mut self, start: Start) -> Result<bool, broker::Error> {
+    async fn step(&mut self) -> Result<bool, ApiError> {
+        match self.start.take() {
+            Some(start) => self.begin(start).await,
+            None => self.go_on().await,
+        }
+    }
+
+    /// Whether that was all.
+    async fn begin(&mut self, start: Start) -> Result<bool, ApiError> {
         match start {
             Start::With(snapshot) => {
-                self.show(snapshot.header.last, &snapshot.view);
+                self.show(snapshot.header.last, &snapshot.view)?;
                 Ok(false)
             }
             Start::Sent(seq) => self.begin_at(seq).await,
@@ -134,9 +149,9 @@ impl<E: Events> Following<E> {
 
     /// Shows the task as the client's message left it, or the direct message. Whether that was all.
     /// However fast the worker was, the client sees all that the message led to as events.
-    async fn begin_at(&mut self, sent: Seq) -> Result<bool, broker::Error> {
+    async fn begin_at(&mut self, sent: Seq) -> Result<bool, ApiError> {
         let snapshot = self.watch.announced().await?;
-        if self.reply(&snapshot) {
+        if self.reply(&snapshot)? {
             return Ok(true);
         }
         self.watch.resume_after(Seq::ZERO);
@@ -151,63 +166,52 @@ impl<E: Events> Following<E> {
             };
             view.apply(seq, entry);
         }
-        self.show(view.last, &view);
+        self.show(view.last, &view)?;
         Ok(false)
     }
 
     /// Goes on behind `seq`. Whether the client has seen all there is.
-    async fn resume(&mut self, seq: Seq) -> Result<bool, broker::Error> {
+    async fn resume(&mut self, seq: Seq) -> Result<bool, ApiError> {
         if !self.watch.header().announced {
             let snapshot = self.watch.announced().await?;
-            if self.reply(&snapshot) {
+            if self.reply(&snapshot)? {
                 return Ok(true);
             }
         }
         self.watch.resume_after(seq);
         let header = self.watch.header();
-        Ok(header.last <= seq && self.is_over_at(header))
+        Ok(header.last <= seq && self.until.is_reached_at(header))
     }
 
     /// Shows the task as of entry `seq`.
-    fn show(&mut self, seq: Seq, view: &TaskView) {
+    fn show(&mut self, seq: Seq, view: &TaskView) -> Result<(), ApiError> {
         let place = self.watch.header().place();
         let task = wire::task_to_a2a(place, view, self.projection);
-        self.tell(seq, StreamResponse::Task(task));
+        self.tell(seq, StreamResponse::Task(task))
     }
 
-    fn tell(&mut self, seq: Seq, mut event: StreamResponse) {
+    fn tell(&mut self, seq: Seq, mut event: StreamResponse) -> Result<(), ApiError> {
         if self.numbered {
             extension::number(&mut event, seq);
         }
-        self.events.event(seq, &event);
+        self.events.event(seq, &event)
     }
 
     /// Shows the direct message if the task ended in one that nobody was shown before.
-    fn reply(&mut self, snapshot: &TaskSnapshot) -> bool {
+    fn reply(&mut self, snapshot: &TaskSnapshot) -> Result<bool, ApiError> {
         let Some((seq, parts)) = &snapshot.view.reply else {
-            return false;
+            return Ok(false);
         };
         if snapshot.header.announced {
-            return false;
+            return Ok(false);
         }
         let message = wire::reply_to_a2a(snapshot.header.place(), *seq, parts);
-        self.tell(*seq, StreamResponse::Message(message));
-        true
-    }
-
-    /// Whether nothing that the stream is to show can follow on a task that is like this.
-    fn is_over_at(&self, header: &Header) -> bool {
-        match self.until {
-            Until::Ended => header.is_ended(),
-            // The message made an interrupted task work again, so this is a question behind it.
-            Until::InputRequired { .. } => {
-                header.is_ended() || header.state == TaskState::InputRequired
-            }
-        }
+        self.tell(*seq, StreamResponse::Message(message))?;
+        Ok(true)
     }
 
     /// Writes events until there are enough for one chunk. Whether that was all.
-    async fn go_on(&mut self) -> Result<bool, broker::Error> {
+    async fn go_on(&mut self) -> Result<bool, ApiError> {
         loop {
             if self.read.as_slice().is_empty() {
                 if self.events.len() > 0 {
@@ -219,7 +223,7 @@ impl<E: Events> Following<E> {
                 }
                 self.read = entries.into_iter();
             }
-            if self.write() {
+            if self.write()? {
                 return Ok(true);
             }
             if self.events.len() >= CHUNK_BYTES {
@@ -229,20 +233,20 @@ impl<E: Events> Following<E> {
     }
 
     /// Writes what was read, up to the size of a chunk. Whether the stream is over with it.
-    fn write(&mut self) -> bool {
+    fn write(&mut self) -> Result<bool, ApiError> {
         while let Some((seq, entry)) = self.read.next() {
             let place = self.watch.header().place();
             if let Some(event) = wire::event_to_a2a(place, seq, &entry) {
-                self.tell(seq, event);
+                self.tell(seq, event)?;
             }
-            if ends(self.until, seq, &entry) {
-                return true;
+            if self.until.is_reached_with(seq, &entry) {
+                return Ok(true);
             }
             if self.events.len() >= CHUNK_BYTES {
                 break;
             }
         }
-        false
+        Ok(false)
     }
 }
 
@@ -250,33 +254,6 @@ impl<E: Events> Following<E> {
 /// made it work again, in the entry behind its own: nobody must take the old question for a new one.
 fn is_before(view: &TaskView, sent: Seq) -> bool {
     view.last < sent || (view.last == sent && view.state.is_interrupted())
-}
-
-fn ends(until: Until, seq: Seq, entry: &Entry) -> bool {
-    let state = entry.event.state();
-    state.is_some_and(|state| until.is_reached(seq, state))
-}
-
-impl Until {
-    /// Whether a stream is over with the entry `seq`, which left the task in `state`.
-    fn is_reached(self, seq: Seq, state: TaskState) -> bool {
-        let answers = match self {
-            Self::Ended => false,
-            Self::InputRequired { after } => state == TaskState::InputRequired && seq > after,
-        };
-        state.is_terminal() || answers
-    }
-
-    /// Whether a stream is over with this event of the entry `seq`.
-    pub(crate) fn is_reached_by(self, seq: Seq, event: &StreamResponse) -> bool {
-        let state = match event {
-            StreamResponse::StatusUpdate(update) => &update.status.state,
-            StreamResponse::Message(_) => return true,
-            StreamResponse::Task(_) | StreamResponse::ArtifactUpdate(_) => return false,
-        };
-        let state = wire::state_from_a2a(state);
-        state.is_some_and(|state| self.is_reached(seq, state))
-    }
 }
 
 impl Start {
@@ -287,42 +264,5 @@ impl Start {
             Self::With(snapshot) => Some(snapshot.header.last),
             Self::After(seq) => Some(*seq),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use taskyard_task::{Event, InputKind, Timestamp};
-
-    use super::*;
-
-    fn check_ends(until: Until, event: Event) -> bool {
-        let at = Timestamp(0);
-        ends(until, Seq(5), &Entry { at, event })
-    }
-
-    fn asked(kind: InputKind) -> Event {
-        Event::Asked {
-            kind,
-            prompt: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn every_stream_ends_with_the_task() {
-        let behind = |after| Until::InputRequired { after: Seq(after) };
-        for until in [Until::Ended, behind(4), behind(9)] {
-            assert!(check_ends(until, Event::Canceled));
-            assert!(!check_ends(until, Event::Working));
-            assert!(!check_ends(until, asked(InputKind::Auth)));
-        }
-    }
-
-    #[test]
-    fn the_stream_of_a_message_ends_with_the_question_that_follows_it() {
-        let behind = |after| Until::InputRequired { after: Seq(after) };
-        assert!(check_ends(behind(4), asked(InputKind::Input)));
-        assert!(!check_ends(behind(5), asked(InputKind::Input)));
-        assert!(!check_ends(Until::Ended, asked(InputKind::Input)));
     }
 }

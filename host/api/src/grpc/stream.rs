@@ -9,22 +9,21 @@ use axum::response::Response;
 use bytes::BytesMut;
 use taskyard_task::Seq;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::frame;
 use super::status::status_of;
 use crate::Door;
 use crate::error::ApiError;
-use crate::follow::{Chunk, Events, Follow, Following};
+use crate::follow::{Events, Follow, Following};
 use crate::metric::OpenStream;
 use crate::trace::RequestId;
 
 /// The stream of what `follow` sees.
 pub(super) fn respond(door: &Door, follow: Follow, request: RequestId) -> Response {
     let (end, ended) = oneshot::channel();
-    let following = follow.written_by(Messages::new(request));
-    let body = Body::from_stream(stream(following, door.stopping.clone(), end));
+    let following = follow.written_by(door, Messages::new(request));
+    let body = Body::from_stream(stream(following, end));
     // The sender is dropped before it sends only if nobody reads any more.
     let end = async { ended.await.unwrap_or_else(|_| Status::cancelled("")) };
     frame::respond_with(body, end)
@@ -58,11 +57,9 @@ impl Messages {
 impl Events for Messages {
     type Chunk = Written;
 
-    fn event(&mut self, _: Seq, event: &StreamResponse) {
+    fn event(&mut self, _: Seq, event: &StreamResponse) -> Result<(), ApiError> {
         let message = pbconv::to_proto_stream_response(event);
-        if let Err(error) = frame::write(&mut self.buffer, &message) {
-            self.error(&error);
-        }
+        frame::write(&mut self.buffer, &message)
     }
 
     fn error(&mut self, error: &ApiError) {
@@ -85,17 +82,12 @@ impl Events for Messages {
 /// The messages; the status goes to `end`. HTTP/2 itself finds out whether a silent client is still there.
 fn stream(
     mut following: Following<Messages>,
-    stopping: CancellationToken,
     end: oneshot::Sender<Status>,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
         let _open = OpenStream::new();
         let status = loop {
-            let chunk = tokio::select! {
-                biased;
-                () = stopping.cancelled() => goodbye(),
-                chunk = following.next() => chunk,
-            };
+            let chunk = following.next().await;
             if let Some(Written { messages, broken }) = chunk.events {
                 if !messages.is_empty() {
                     yield Ok(messages);
@@ -110,17 +102,5 @@ fn stream(
         };
         // Who does not read any more needs no status.
         let _ = end.send(status);
-    }
-}
-
-/// The client is told to come back: the task goes on after the restart.
-fn goodbye() -> Chunk<Written> {
-    let stopping = ApiError::stopping();
-    Chunk {
-        events: Some(Written {
-            messages: Bytes::new(),
-            broken: Some(Status::new(stopping.row().grpc, stopping.to_string())),
-        }),
-        is_last: true,
     }
 }

@@ -45,17 +45,16 @@ impl<E: Envelope> Frames<E> {
 impl<E: Envelope> Events for Frames<E> {
     type Chunk = Bytes;
 
-    fn event(&mut self, seq: Seq, event: &StreamResponse) {
+    fn event(&mut self, seq: Seq, event: &StreamResponse) -> Result<(), ApiError> {
         let before = self.buffer.len();
         self.buffer.extend_from_slice(b"id: ");
         self.buffer.extend_from_slice(seq.to_string().as_bytes());
         self.buffer.extend_from_slice(b"\n");
         let answer = self.envelope.event(seq, event);
-        if let Err(error) = write_data(&mut self.buffer, &answer) {
-            drop(answer);
+        write_data(&mut self.buffer, &answer).map_err(|error| {
             self.buffer.truncate(before);
-            self.error(&ApiError::Internal(error.to_string()));
-        }
+            ApiError::Internal(error.to_string())
+        })
     }
 
     fn error(&mut self, error: &ApiError) {
@@ -119,7 +118,9 @@ mod tests {
         let mut frames = Frames::new(Bare);
         let mut message = a2a::Message::new(a2a::Role::Agent, vec![a2a::Part::text("two\nlines")]);
         message.message_id = "m".to_owned();
-        frames.event(Seq(7), &StreamResponse::Message(message));
+        frames
+            .event(Seq(7), &StreamResponse::Message(message))
+            .unwrap();
         let text = text(&mut frames);
         let data = text
             .strip_prefix("id: 7\ndata: ")

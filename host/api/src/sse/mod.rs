@@ -10,57 +10,45 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
-use tokio_util::sync::CancellationToken;
 
 use crate::Door;
 use crate::error::ApiError;
-use crate::follow::{Chunk, Events as _, Follow, Following};
+use crate::follow::{Events as _, Follow, Following};
 use crate::metric::OpenStream;
 
 pub(crate) use frame::{Envelope, Frames};
 
-// Comments: clients ignore them, people and proxies do not.
+/// A comment: clients ignore it, and the time that they give to a silent connection begins again.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
-const GOODBYE: &[u8] = b": host is shutting down\n\n";
+
+/// How proxies are kept from holding events back: they must not store them, nor compress them, as what
+/// compresses waits for more; and some obey only a header of their own.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "text/event-stream"),
+    (header::CACHE_CONTROL, "no-store, no-transform"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
 
 /// The stream of what `follow` sees. Each event is written within `envelope`.
 pub(crate) fn respond(door: &Door, follow: Follow, envelope: impl Envelope) -> Response {
-    let following = follow.written_by(Frames::new(envelope));
-    let silence = Duration::from_secs(door.config.keep_alive_seconds.get());
-    event_stream(Body::from_stream(stream(
-        following,
-        silence,
-        door.stopping.clone(),
-    )))
+    let following = follow.written_by(door, Frames::new(envelope));
+    let body = Body::from_stream(stream(following, door.config.keep_alive()));
+    (HEADERS, body).into_response()
 }
 
 /// The stream that consists of `error`.
 pub(crate) fn refuse(error: &ApiError, envelope: impl Envelope) -> Response {
     let mut frames = Frames::new(envelope);
     frames.error(error);
-    event_stream(Body::from(frames.take().unwrap_or_default()))
-}
-
-fn event_stream(body: Body) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let mut response = (headers, body).into_response();
-    // Proxies that buffer answers hold events back; this is how they are told not to.
-    let unbuffered = HeaderValue::from_static("no");
-    response
-        .headers_mut()
-        .insert("x-accel-buffering", unbuffered);
-    response
+    let body = Body::from(frames.take().unwrap_or_default());
+    (HEADERS, body).into_response()
 }
 
 fn stream<E: Envelope>(
     mut following: Following<Frames<E>>,
-    silence: Duration,
-    stopping: CancellationToken,
+    keep_alive: Option<Duration>,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
         let _open = OpenStream::new();
@@ -68,12 +56,10 @@ fn stream<E: Envelope>(
             // IMPORTANT: the same future across comments; dropping it could lose entries it has read.
             let mut next = pin!(following.next());
             let chunk = loop {
-                let quiet = tokio::time::sleep(silence);
                 let chunk = tokio::select! {
                     biased;
-                    () = stopping.cancelled() => Some(goodbye()),
                     chunk = &mut next => Some(chunk),
-                    () = quiet => None,
+                    () = silence(keep_alive) => None,
                 };
                 match chunk {
                     Some(chunk) => break chunk,
@@ -90,9 +76,10 @@ fn stream<E: Envelope>(
     }
 }
 
-fn goodbye() -> Chunk<Bytes> {
-    Chunk {
-        events: Some(Bytes::from_static(GOODBYE)),
-        is_last: true,
+/// Resolves when a stream was silent for so long; never if it may be silent forever.
+async fn silence(most: Option<Duration>) {
+    match most {
+        Some(most) => tokio::time::sleep(most).await,
+        None => std::future::pending().await,
     }
 }

@@ -4,8 +4,11 @@ use a2a_pb::proto;
 use proto::stream_response::Payload;
 use serde_json::Value;
 use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
 
-use super::grpc_client::{Client, client, field, get, message, send, subscription, v1, with};
+use super::grpc_client::{
+    Client, client, field, get, message, reason, send, subscription, v1, with,
+};
 use super::host::Host;
 use crate::{Config, Extension};
 
@@ -151,6 +154,9 @@ async fn streams_end_with_the_host() {
         }
     };
     assert_eq!(ended.code(), Code::Unavailable);
+    assert_eq!(reason(&ended), "UNAVAILABLE");
+    let retry = ended.get_details_retry_info().unwrap();
+    assert_eq!(retry.retry_delay, Some(std::time::Duration::from_secs(5)));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod auth;
 mod cards;
 mod compat;
 mod compat_rest;
+mod cut_streams;
 mod deliveries;
 mod envelope;
 mod extensions;

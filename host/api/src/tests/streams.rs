@@ -1,7 +1,5 @@
 //! `SendStreamingMessage` and `SubscribeToTask`: what comes, in which order, and when it ends.
 
-use std::num::NonZeroU64;
-
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -37,16 +35,21 @@ fn assert_ascending(events: &[(u64, Value)]) {
 
 /// Reads up to the question, and gives the id of the task.
 async fn until_asked(stream: &mut Stream) -> Value {
+    until_state(stream, "TASK_STATE_INPUT_REQUIRED").await
+}
+
+/// Reads up to the first event that shows the task in `state`, and gives the id of the task.
+async fn until_state(stream: &mut Stream, state: &str) -> Value {
     let mut task = json!({});
     while let Some((_, event)) = stream.event().await {
         if event.get("task").is_some() {
             task["id"] = event["task"]["id"].clone();
         }
-        if event.to_string().contains("TASK_STATE_INPUT_REQUIRED") {
+        if event.to_string().contains(state) {
             return task;
         }
     }
-    panic!("the stream ended without a question");
+    panic!("the stream ended before {state}");
 }
 
 #[tokio::test]
@@ -54,7 +57,7 @@ async fn a_stream_begins_with_the_task_and_ends_with_its_end() {
     let stream = send(&host().await, message("count")).await;
     assert_eq!(stream.status, StatusCode::OK);
     assert_eq!(stream.headers["content-type"], "text/event-stream");
-    assert_eq!(stream.headers["cache-control"], "no-store");
+    assert_eq!(stream.headers["cache-control"], "no-store, no-transform");
     assert_eq!(stream.headers["x-accel-buffering"], "no");
     let events = stream.events().await;
     assert_ascending(&events);
@@ -216,9 +219,9 @@ async fn a_question_that_was_seen_is_the_end_of_a_resumed_stream() {
 }
 
 #[tokio::test]
-async fn silent_streams_are_kept_alive_and_end_with_the_host() {
+async fn silent_streams_are_kept_alive() {
     let config = Config {
-        keep_alive_seconds: NonZeroU64::MIN,
+        keep_alive_seconds: 1,
         ..Config::default()
     };
     let host = Host::new(config).await;
@@ -230,12 +233,20 @@ async fn silent_streams_are_kept_alive_and_end_with_the_host() {
         }
     };
     assert_eq!(comment, ": keep-alive");
-    host.stopping.cancel();
-    assert_eq!(
-        stream.next().await.as_deref(),
-        Some(": host is shutting down")
-    );
-    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_can_do_without_comments() {
+    let config = Config {
+        keep_alive_seconds: 0,
+        ..Config::default()
+    };
+    let host = Host::new(config).await;
+    let mut stream = send(&host, message("stay")).await;
+    until_state(&mut stream, "TASK_STATE_WORKING").await;
+    let day = std::time::Duration::from_secs(86_400);
+    let silence = tokio::time::timeout(day, stream.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ state_keys = 10000
 
 [api]
 max_body_bytes = 33554432
-keep_alive_seconds = 15
+keep_alive_seconds = 3
 close_stream_on_input_required = true
 streaming = true
 push_notifications = true

@@ -1,5 +1,6 @@
 //! Errors as 0.3's HTTP+JSON writes them: a status, the name of an error, and a text.
 
+use a2a::TypedDetail;
 use a2a::errors::error_code;
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +18,9 @@ pub(super) struct Failure {
     #[serde(rename = "type")]
     name: &'static str,
     message: String,
+    /// Not of 0.3: reason, violations, when to come back, as the other bindings have them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<TypedDetail>,
 }
 
 impl Failure {
@@ -25,6 +29,7 @@ impl Failure {
             code: super::super::error::code(described.row),
             name: row(error).1,
             message: described.message,
+            details: described.details,
         }
     }
 }
