@@ -22,8 +22,9 @@ async fn the_stock_python_client_can_do_everything_over_grpc() {
 
 async fn drive(binding: &'static str) {
     let python = places::python();
+    let plugins = [&EXAMPLES[..], &["reminder"]].concat();
     let settings = Settings::default().set("api.advertise_grpc", true);
-    let host = Host::with(&EXAMPLES, settings.local_webhooks()).await;
+    let host = Host::with(&plugins, settings.local_webhooks()).await;
     let webhook = Webhook::willing().await;
     let script = places::root().join("tests/it/python/drive.py");
     let (host_url, webhook_url) = (host.url(), webhook.url(""));

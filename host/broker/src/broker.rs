@@ -18,6 +18,7 @@ use crate::announcer::Announcer;
 use crate::api_keys::ApiKeys;
 use crate::config::Config;
 use crate::error::Error;
+use crate::hold::Wait;
 use crate::letters::Mailbox;
 use crate::outbox::Outbox;
 use crate::probe::Prober;
@@ -199,6 +200,11 @@ impl Broker {
         self.shared.background.wait().await;
     }
 
+    /// Does something by itself; [`Broker::stop`] waits for it.
+    pub(crate) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.shared.background.spawn(work);
+    }
+
     pub(crate) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
         self.shared
             .scheduler
@@ -273,7 +279,7 @@ impl Broker {
             .ok_or(Error::TaskNotFound)?;
         check(header)?;
         let now = self.shared.sources.clock.now();
-        let may_wait = may_wait(&input);
+        let wait = Wait::of(&input);
         let mut decision = decide(&self.rules(), now, header, input)?;
         let changed = Changed::of(&decision);
         if decision.is_nothing() {
@@ -285,12 +291,9 @@ impl Broker {
         }
         self.follow(&decision);
         let keep = also(&mut decision);
-        let may_wait = may_wait && decision.only_appends();
-        let commit = match may_wait {
-            true => turn.with_held_unless_waiting(decision.into_commit()),
-            false => Some(turn.with_held(decision.into_commit())),
-        };
+        let commit = turn.next_commit(wait, decision);
         let committed = commit.map(|commit| turn.submit(place, commit, keep));
+        self.look_after_chunks(slot, &mut turn);
         Ok((changed, committed))
     }
 
@@ -375,12 +378,6 @@ pub(crate) fn work_item(header: &Header) -> WorkItem {
         queued_at: header.queued_at,
         priority: header.priority,
     }
-}
-
-/// Whether nobody but the run itself has to do with an input: if the beginning of the task is held back, this
-/// may be as well.
-fn may_wait(input: &Input) -> bool {
-    matches!(input, Input::Start | Input::Record { .. })
 }
 
 /// Roughly how many bytes a commit of `input` will write.

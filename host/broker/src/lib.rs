@@ -15,6 +15,7 @@ mod contexts;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hold;
 mod letters;
 mod operations;
 mod operator;
@@ -42,6 +43,7 @@ pub use broker::{Broker, Sources};
 pub use children::ChildBegun;
 pub use config::{Config, QueueLimits, RetentionConfig, TaskConfig};
 pub use error::Error;
+pub use hold::CHUNK_PATIENCE;
 pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
 pub use operator::{
     FlightPage, FlightQuery, LogPage, LoggedEntry, ParkedPage, ParkedTask, TaskInFlight, TaskStatus,

@@ -145,7 +145,8 @@ fn seen(world: &World, strict: bool) -> Seen {
     }
     Seen {
         events: if strict { world.visible() } else { Vec::new() },
-        artifacts: view.artifacts,
+        // Where a crash cut a stream decides where chunks begin and end.
+        artifacts: view.take_artifacts(),
         state: header.state,
         requests,
     }

@@ -55,12 +55,13 @@ impl ChildEnd {
     /// What the parent gets of a child whose log amounts to `view`. Results of more than `most_bytes`
     /// are left out, and the message says so.
     #[must_use]
-    pub fn of(view: TaskView, most_bytes: usize) -> Self {
+    pub fn of(mut view: TaskView, most_bytes: usize) -> Self {
+        let artifacts = view.take_artifacts();
         let words = view.status_message.or(view.reply);
         let mut end = Self {
             state: view.state,
             message: words.map_or_else(Vec::new, |(_, parts)| parts),
-            artifacts: view.artifacts,
+            artifacts,
         };
         let size = end.size();
         if size > most_bytes {

@@ -120,12 +120,13 @@ impl EarlierTask {
     /// The task of `header`, whose log amounts to `view`: its last words first, then its results, then
     /// what was said, as far as [`MAX_READ_BYTES`] reach.
     #[must_use]
-    pub fn of(header: &Header, view: TaskView) -> Self {
+    pub fn of(header: &Header, mut view: TaskView) -> Self {
         let summary = TaskSummary::of(header, &view);
+        let artifacts = view.take_artifacts();
         let mut room = Room::default();
         let status = view.status_message.or(view.reply).map(|(_, parts)| parts);
         let status = room.take(status.unwrap_or_default()).unwrap_or_default();
-        let artifacts = view.artifacts.into_iter();
+        let artifacts = artifacts.into_iter();
         let artifacts = artifacts.filter_map(|it| room.take_artifact(it)).collect();
         let mut messages = Vec::new();
         for said in view.history.into_iter().rev() {

@@ -174,8 +174,13 @@ pub enum Event {
         spec: Option<ArtifactSpec>,
         /// The chunk.
         chunk: Part,
+        /// Whether clients are told that it is the last one: the worker closed the artifact before anybody
+        /// saw the chunk. Says nothing to a replay, which meets the close in an entry of its own.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        last: bool,
     },
-    /// The worker sealed an artifact.
+    /// The worker sealed an artifact. Clients learn of it from the last chunk, if that was not on its way
+    /// to them by then, and from the end of the task.
     ArtifactClosed {
         /// Which artifact.
         id: String,
@@ -373,7 +378,6 @@ impl Event {
             | Self::Said { .. }
             | Self::ArtifactPut { .. }
             | Self::ArtifactAppended { .. }
-            | Self::ArtifactClosed { .. }
             | Self::Asked { .. }
             | Self::StillAsking { .. }
             | Self::Parked { .. }
@@ -383,6 +387,7 @@ impl Event {
             | Self::Canceled => true,
             Self::Submitted(_)
             | Self::Started { .. }
+            | Self::ArtifactClosed { .. }
             | Self::Received { .. }
             | Self::Slept { .. }
             | Self::Observed { .. }
@@ -489,6 +494,20 @@ impl Event {
                     ticket: b, call: y, ..
                 },
             ) => a == b && x == y,
+            (
+                Self::ArtifactAppended {
+                    id: a,
+                    spec: s,
+                    chunk: x,
+                    ..
+                },
+                Self::ArtifactAppended {
+                    id: b,
+                    spec: t,
+                    chunk: y,
+                    ..
+                },
+            ) => (a, s, x) == (b, t, y),
             (Self::State { call: x, .. }, Self::State { call: y, .. }) => x == y,
             (Self::ContextRead { call: x, .. }, Self::ContextRead { call: y, .. }) => x == y,
             (logged, did) => logged == did,

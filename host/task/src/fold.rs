@@ -3,11 +3,13 @@
 //! Folding is the only way to get a task's artifacts, history and message. A long log of an ended task
 //! leaves its fold as a snapshot.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::content::{ArtifactSpec, Message, Part, PartBody, parts_size};
 use crate::entry::{Entry, Event};
-use crate::header::counts;
+use crate::header::is_taken_back;
 use crate::id::{Seq, TaskId, Timestamp};
 use crate::state::TaskState;
 
@@ -36,6 +38,12 @@ pub struct TaskView {
     pub parent: Option<TaskId>,
     /// The last entry that was folded.
     pub last: Seq,
+    /// The ids of the artifacts that came in chunks.
+    #[serde(default)]
+    pub chunked: BTreeSet<String>,
+    /// Why the task is parked, for programs; set until clients see another state.
+    #[serde(default)]
+    pub parked: Option<String>,
 }
 
 /// One result.
@@ -43,7 +51,8 @@ pub struct TaskView {
 pub struct ArtifactView {
     /// What it is.
     pub spec: ArtifactSpec,
-    /// Its content; chunks of the same text are one part.
+    /// Its content. Each chunk is a part of its own, as it is to clients that add up the events (A2A 4.2.2);
+    /// snapshots of earlier versions have those of the same text as one.
     pub parts: Vec<Part>,
 }
 
@@ -70,6 +79,8 @@ impl Default for TaskView {
             children: Vec::new(),
             parent: None,
             last: Seq::ZERO,
+            chunked: BTreeSet::new(),
+            parked: None,
         }
     }
 }
@@ -77,7 +88,7 @@ impl Default for TaskView {
 impl TaskView {
     /// Adds the next entry, unless an operator took it back: `rewound` is that of the header.
     pub fn apply_counting(&mut self, rewound: &[(Seq, Seq)], seq: Seq, entry: Entry) {
-        if entry.event.is_journaled() && !counts(rewound, seq) {
+        if is_taken_back(rewound, seq, &entry.event) {
             self.last = seq;
         } else {
             self.apply(seq, entry);
@@ -100,6 +111,7 @@ impl TaskView {
             self.state = state;
             self.status_at = entry.at;
             self.status_message = None;
+            self.parked = None;
         }
         match entry.event {
             Event::Submitted(submission) => {
@@ -117,8 +129,13 @@ impl TaskView {
                 self.history.push(HistoryItem::Agent(seq, parts.clone()));
                 self.status_message = Some((seq, parts));
             }
-            Event::ArtifactPut { spec, parts } => self.put(spec, parts),
-            Event::ArtifactAppended { id, spec, chunk } => self.append(&id, spec, chunk),
+            Event::ArtifactPut { spec, parts } => {
+                self.chunked.remove(&spec.id);
+                self.put(spec, parts);
+            }
+            Event::ArtifactAppended {
+                id, spec, chunk, ..
+            } => self.append(&id, spec, chunk),
             Event::Completed { message } => {
                 self.status_message = (!message.is_empty()).then_some((seq, message));
             }
@@ -128,6 +145,7 @@ impl TaskView {
             Event::Replied { parts } => self.reply = Some((seq, parts)),
             Event::Parked { code, .. } => {
                 self.status_message = Some((seq, vec![Part::text(parked_text(&code))]));
+                self.parked = Some(code);
             }
             Event::ChildStarted { begun, .. } => self.children.extend(begun.ok().flatten()),
             Event::Started { .. }
@@ -157,6 +175,17 @@ impl TaskView {
         }
     }
 
+    /// The artifacts as other workers get them: chunks of the same text, or of the same bytes, are one part.
+    pub fn take_artifacts(&mut self) -> Vec<ArtifactView> {
+        let artifacts = std::mem::take(&mut self.artifacts).into_iter();
+        artifacts
+            .map(|artifact| match self.chunked.contains(&artifact.spec.id) {
+                true => artifact.joined(),
+                false => artifact,
+            })
+            .collect()
+    }
+
     /// How many bytes of content the view holds; what queues count.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -176,8 +205,11 @@ impl TaskView {
         // Later chunks nearly always belong to the artifact that began last.
         let open = self.artifacts.iter_mut().rev().find(|a| a.spec.id == id);
         match (open, spec) {
-            (Some(artifact), None) => artifact.append(chunk),
-            (_, Some(spec)) => self.put(spec, vec![chunk]),
+            (Some(artifact), None) => artifact.parts.push(chunk),
+            (_, Some(spec)) => {
+                self.chunked.insert(spec.id.clone());
+                self.put(spec, vec![chunk]);
+            }
             // No valid log has this; the chunk has nowhere to go.
             (None, None) => {}
         }
@@ -185,10 +217,17 @@ impl TaskView {
 }
 
 impl ArtifactView {
-    fn append(&mut self, chunk: Part) {
-        match self.parts.last_mut() {
-            Some(last) if last.continues_with(&chunk) => join(&mut last.body, chunk.body),
-            _ => self.parts.push(chunk),
+    fn joined(self) -> Self {
+        let mut parts: Vec<Part> = Vec::new();
+        for part in self.parts {
+            match parts.last_mut() {
+                Some(last) if last.continues_with(&part) => join(&mut last.body, part.body),
+                _ => parts.push(part),
+            }
+        }
+        Self {
+            spec: self.spec,
+            parts,
         }
     }
 }

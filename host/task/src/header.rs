@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildLink, ParentLink};
+use crate::entry::Event;
 use crate::id::{AgentName, Digest, Seq, TaskId, Tenant, Timestamp};
 use crate::state::TaskState;
 
@@ -210,6 +211,12 @@ impl Header {
     pub fn is_ended(&self) -> bool {
         self.phase == Phase::Ended
     }
+}
+
+/// Whether the entry `seq` does not count, given what operators took back: it is what a worker did there.
+#[must_use]
+pub fn is_taken_back(rewound: &[(Seq, Seq)], seq: Seq, event: &Event) -> bool {
+    event.is_journaled() && !counts(rewound, seq)
 }
 
 /// Whether what a worker did at `seq` counts, given what operators took back.

@@ -4,8 +4,11 @@
 //! expects canonical ProtoJSON, which the doors produce from whatever a client sent.
 
 mod children;
+#[cfg(test)]
+mod fold_property;
 mod notification;
 pub mod v03;
+pub mod v1;
 
 use std::collections::HashMap;
 
@@ -32,6 +35,10 @@ pub const CHILDREN_KEY: &str = "taskyard.children";
 
 /// The metadata key under which a child names the task that started it.
 pub const PARENT_KEY: &str = "taskyard.parent";
+
+/// The metadata key under which status updates and tasks say that the task is parked: an object with `code`,
+/// such as `trap`. The state alone does not tell it from a task that was just submitted.
+pub const PARKED_KEY: &str = "taskyard.parked";
 
 /// A message that cannot be taken, and which field of it is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,7 +126,17 @@ pub fn event_to_a2a(place: Place<'_>, seq: Seq, entry: &Entry) -> Option<a2a::St
     };
     let event = match &entry.event {
         Event::Working | Event::Canceled | Event::StillAsking { .. } => status(None),
-        Event::Parked { code, .. } => status(Some(&[Part::text(parked_text(code))])),
+        Event::Parked { code, .. } => {
+            let message = agent_message(place, seq, &[Part::text(parked_text(code))]);
+            let metadata = parked_metadata(code);
+            status_update(
+                place,
+                TaskState::Submitted,
+                entry.at,
+                Some(message),
+                Some(metadata),
+            )
+        }
         Event::Progress { percent, text } => {
             let message = text.clone().map(|text| vec![Part::text(text)]);
             let message = message.map(|parts| agent_message(place, seq, &parts));
@@ -138,21 +155,22 @@ pub fn event_to_a2a(place: Place<'_>, seq: Seq, entry: &Entry) -> Option<a2a::St
         Event::ArtifactAppended {
             spec: Some(spec),
             chunk,
+            last,
             ..
         } => {
             let artifact = artifact_to_a2a(spec, std::slice::from_ref(chunk));
-            artifact_update(place, artifact, false, false)
+            artifact_update(place, artifact, false, *last)
         }
         Event::ArtifactAppended {
             id,
             spec: None,
             chunk,
-        } => artifact_update(place, more_of(id, chunk.clone()), true, false),
-        // A2A 4.1.7 wants at least one part; an empty text adds nothing.
-        Event::ArtifactClosed { id } => {
-            artifact_update(place, more_of(id, Part::text("")), true, true)
-        }
-        Event::Submitted(_)
+            last,
+        } => artifact_update(place, more_of(id, chunk), true, *last),
+        // A2A 4.1.7 wants at least one part in each update, and a close has nothing to add: an empty part
+        // would be one more in the artifact of every client that adds parts as it is told to.
+        Event::ArtifactClosed { .. }
+        | Event::Submitted(_)
         | Event::Started { .. }
         | Event::Received { .. }
         | Event::Slept { .. }
@@ -336,14 +354,14 @@ fn artifact_to_a2a(spec: &ArtifactSpec, parts: &[Part]) -> a2a::Artifact {
     }
 }
 
-fn more_of(id: &str, chunk: Part) -> a2a::Artifact {
+fn more_of(id: &str, chunk: &Part) -> a2a::Artifact {
     let spec = ArtifactSpec {
         id: id.to_owned(),
         name: None,
         description: None,
         metadata: None,
     };
-    artifact_to_a2a(&spec, &[chunk])
+    artifact_to_a2a(&spec, std::slice::from_ref(chunk))
 }
 
 fn part_to_a2a(part: &Part) -> a2a::Part {
@@ -404,6 +422,9 @@ fn task_metadata(view: &TaskView) -> Option<HashMap<String, Value>> {
     if let Some((percent, text)) = &view.progress {
         metadata.extend(progress_metadata(*percent, text.as_deref()));
     }
+    if let Some(code) = &view.parked {
+        metadata.extend(parked_metadata(code));
+    }
     if !view.children.is_empty() {
         let children = view.children.iter().map(|child| child.to_string().into());
         metadata.insert(CHILDREN_KEY.to_owned(), Value::Array(children.collect()));
@@ -412,6 +433,11 @@ fn task_metadata(view: &TaskView) -> Option<HashMap<String, Value>> {
         metadata.insert(PARENT_KEY.to_owned(), parent.to_string().into());
     }
     (!metadata.is_empty()).then_some(metadata)
+}
+
+fn parked_metadata(code: &str) -> HashMap<String, Value> {
+    let parked = serde_json::Map::from_iter([("code".to_owned(), code.into())]);
+    HashMap::from([(PARKED_KEY.to_owned(), Value::Object(parked))])
 }
 
 fn progress_metadata(percent: Option<u8>, text: Option<&str>) -> HashMap<String, Value> {

@@ -129,6 +129,7 @@ pub(crate) fn write(line: usize) -> Input {
             chunk: Part::text(format!(
                 "Line {line} of the report says that all is well.\n"
             )),
+            last: false,
         },
     };
     Input::Record { attempt: 1, event }

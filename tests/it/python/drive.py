@@ -43,13 +43,13 @@ class Host:
         self.binding = binding
         self.http = httpx.AsyncClient(timeout=30, trust_env=False)
 
-    async def agent(self, name, *, streaming=False, polling=False):
+    async def agent(self, name, *, streaming=False, polling=False, http=None):
         """A client for an agent, found by its card."""
         card = await A2ACardResolver(self.http, f"{self.url}/agents/{name}").get_agent_card()
         assert card.name == name
         assert self.binding in [one.protocol_binding for one in card.supported_interfaces]
         config = ClientConfig(
-            httpx_client=self.http,
+            httpx_client=http or self.http,
             streaming=streaming,
             polling=polling,
             supported_protocol_bindings=[self.binding],
@@ -103,6 +103,14 @@ async def streaming(host):
     assert events[-1].status_update.status.state == TaskState.TASK_STATE_COMPLETED
     chunks = [event.artifact_update for event in events if event.HasField("artifact_update")]
     assert [get_artifact_text(chunk.artifact) for chunk in chunks] == ["Lift-off!"]
+
+
+async def silence(host):
+    """A worker may be silent for longer than the client waits for a sign of life."""
+    async with httpx.AsyncClient(timeout=4, trust_env=False) as impatient:
+        reminder = await host.agent("reminder", streaming=True, http=impatient)
+        events = [event async for event in reminder.send_message(says("in 5 s: tea"))]
+    assert events[-1].status_update.status.state == TaskState.TASK_STATE_COMPLETED
 
 
 async def polling_and_subscribing(host):
@@ -194,6 +202,7 @@ SCENARIOS = [
     send_and_get,
     direct_reply,
     streaming,
+    silence,
     polling_and_subscribing,
     listing,
     canceling,

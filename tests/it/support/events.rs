@@ -112,11 +112,6 @@ impl Events {
         self.comments.last().cloned().unwrap()
     }
 
-    /// The comments that came so far.
-    pub(crate) fn comments(&self) -> &[String] {
-        &self.comments
-    }
-
     /// Whether the stream broke off instead of ending.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken

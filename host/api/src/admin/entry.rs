@@ -47,7 +47,10 @@ fn say(event: &Event, about: Option<&str>) -> Said {
         Event::Progress { percent, text } => progress(*percent, text.as_deref()),
         Event::Said { parts } => plain(parts_of(parts)),
         Event::ArtifactPut { spec, parts } => artifact(&spec.id, &parts_of(parts)),
-        Event::ArtifactAppended { id, .. } => artifact(id, "a chunk"),
+        Event::ArtifactAppended {
+            id, last: false, ..
+        } => artifact(id, "a chunk"),
+        Event::ArtifactAppended { id, last: true, .. } => artifact(id, "its last chunk"),
         Event::ArtifactClosed { id } => artifact(id, "closed"),
         Event::Asked { kind, prompt } => plain(format!("{}, {}", asks(*kind), parts_of(prompt))),
         Event::Requested { ticket, call } => requested(ticket.0, call),

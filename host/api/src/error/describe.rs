@@ -82,7 +82,7 @@ impl ApiError {
             Self::QueueFull { retry_after, .. } => Some(*retry_after),
             Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => {
                 Some(RETRY_AFTER_OUTAGE)
-            },
+            }
             _ => None,
         }
     }

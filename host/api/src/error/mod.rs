@@ -86,7 +86,9 @@ pub(crate) enum ApiError {
     #[error("the host cannot serve now: {0}")]
     Unavailable(String),
     /// The task goes on, and its stream does not.
-    #[error("the stream ends before its task: {0}; follow the task again from the last event that you saw")]
+    #[error(
+        "the stream ends before its task: {0}; follow the task again from the last event that you saw"
+    )]
     StreamCut(&'static str),
     /// Nobody can say now whether a token is genuine.
     #[error("the host cannot serve now: the issuer of the token is out of reach")]

@@ -10,8 +10,9 @@ mod until;
 
 use a2a::StreamResponse;
 use taskyard_broker::{TaskSnapshot, Watch};
+use taskyard_task::header::is_taken_back;
 use taskyard_task::wire::{self, Projection};
-use taskyard_task::{Entry, Header, Seq, TaskView};
+use taskyard_task::{Entry, Event, Seq, TaskView};
 use tokio_util::sync::CancellationToken;
 
 use crate::Door;
@@ -71,6 +72,7 @@ pub(crate) struct Follow {
 impl Follow {
     /// The client's view, written by `events`, for as long as `door` is open.
     pub(crate) fn written_by<E: Events>(self, door: &Door, events: E) -> Following<E> {
+        let rewound = self.watch.header().rewound.clone();
         Following {
             watch: self.watch,
             stopping: door.stopping.clone(),
@@ -80,6 +82,8 @@ impl Follow {
             projection: self.projection,
             numbered: self.numbered,
             read: Vec::new().into_iter(),
+            rewound,
+            shown: Seq::ZERO,
         }
     }
 }
@@ -105,6 +109,10 @@ pub(crate) struct Following<E> {
     numbered: bool,
     /// Entries that were read and not yet written.
     read: std::vec::IntoIter<(Seq, Entry)>,
+    /// What operators had taken back when the stream began: it does not show that.
+    rewound: Vec<(Seq, Seq)>,
+    /// Up to where the client may know of what the worker did.
+    shown: Seq,
 }
 
 impl<E: Events> Following<E> {
@@ -139,12 +147,19 @@ impl<E: Events> Following<E> {
     async fn begin(&mut self, start: Start) -> Result<bool, ApiError> {
         match start {
             Start::With(snapshot) => {
-                self.show(snapshot.header.last, &snapshot.view)?;
+                self.begin_with(*snapshot)?;
                 Ok(false)
             }
             Start::Sent(seq) => self.begin_at(seq).await,
             Start::After(seq) => self.resume(seq).await,
         }
+    }
+
+    /// Shows the task as it is.
+    fn begin_with(&mut self, snapshot: TaskSnapshot) -> Result<(), ApiError> {
+        self.show(snapshot.header.last, &snapshot.view)?;
+        self.rewound = snapshot.header.rewound;
+        Ok(())
     }
 
     /// Shows the task as the client's message left it, or the direct message. Whether that was all.
@@ -164,13 +179,14 @@ impl<E: Events> Following<E> {
             let Some((seq, entry)) = self.read.next() else {
                 break;
             };
-            view.apply(seq, entry);
+            view.apply_counting(&self.rewound, seq, entry);
         }
         self.show(view.last, &view)?;
         Ok(false)
     }
 
-    /// Goes on behind `seq`. Whether the client has seen all there is.
+    /// Goes on behind `seq`, or begins anew for a client that saw what was taken back since. Whether the client
+    /// has seen all there is.
     async fn resume(&mut self, seq: Seq) -> Result<bool, ApiError> {
         if !self.watch.header().announced {
             let snapshot = self.watch.announced().await?;
@@ -178,7 +194,15 @@ impl<E: Events> Following<E> {
                 return Ok(true);
             }
         }
+        let knows_too_much = |(to, at): &(Seq, Seq)| *to < seq && seq <= *at;
+        if self.rewound.iter().any(knows_too_much) {
+            let snapshot = self.watch.snapshot().await?;
+            let is_over = self.until.is_reached_at(&snapshot.header);
+            self.begin_with(snapshot)?;
+            return Ok(is_over);
+        }
         self.watch.resume_after(seq);
+        self.shown = seq;
         let header = self.watch.header();
         Ok(header.last <= seq && self.until.is_reached_at(header))
     }
@@ -187,6 +211,7 @@ impl<E: Events> Following<E> {
     fn show(&mut self, seq: Seq, view: &TaskView) -> Result<(), ApiError> {
         let place = self.watch.header().place();
         let task = wire::task_to_a2a(place, view, self.projection);
+        self.shown = seq;
         self.tell(seq, StreamResponse::Task(task))
     }
 
@@ -235,8 +260,15 @@ impl<E: Events> Following<E> {
     /// Writes what was read, up to the size of a chunk. Whether the stream is over with it.
     fn write(&mut self) -> Result<bool, ApiError> {
         while let Some((seq, entry)) = self.read.next() {
+            self.check_rewind(seq, &entry.event)?;
+            if is_taken_back(&self.rewound, seq, &entry.event) {
+                continue;
+            }
             let place = self.watch.header().place();
             if let Some(event) = wire::event_to_a2a(place, seq, &entry) {
+                if entry.event.is_journaled() {
+                    self.shown = seq;
+                }
                 self.tell(seq, event)?;
             }
             if self.until.is_reached_with(seq, &entry) {
@@ -247,6 +279,19 @@ impl<E: Events> Following<E> {
             }
         }
         Ok(false)
+    }
+}
+
+impl<E> Following<E> {
+    /// Events cannot take back what a client was shown: it must begin anew.
+    fn check_rewind(&self, seq: Seq, event: &Event) -> Result<(), ApiError> {
+        let was_known = || self.rewound.iter().any(|(_, at)| at.next() == seq);
+        match event {
+            Event::Rewound { to } if self.shown > *to && !was_known() => Err(ApiError::StreamCut(
+                "an operator took back some of what the worker did",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

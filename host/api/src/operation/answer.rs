@@ -1,7 +1,8 @@
 //! What an operation answers with, before a binding writes it down.
 
 use a2a::{AgentCard, ListTasksResponse, SendMessageResponse, Task, TaskPushNotificationConfig};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use taskyard_task::wire::v1;
 
 use crate::follow::Follow;
 
@@ -15,8 +16,7 @@ pub(crate) enum Answer {
 }
 
 /// An answer that is one message. Serialises as that message alone (ProtoJSON).
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(crate) enum Plain {
     Sent(Box<SendMessageResponse>),
     Task(Box<Task>),
@@ -28,8 +28,22 @@ pub(crate) enum Plain {
     Deleted {},
 }
 
+impl Serialize for Plain {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Sent(sent) => v1::Event::from(&**sent).serialize(to),
+            Self::Task(task) => v1::Task::from(&**task).serialize(to),
+            Self::Tasks(page) => v1::Tasks::from(page).serialize(to),
+            Self::Config(config) => config.serialize(to),
+            Self::Configs(page) => page.serialize(to),
+            Self::Card(card) => card.serialize(to),
+            Self::Deleted {} => to.serialize_map(Some(0))?.end(),
+        }
+    }
+}
+
 /// A page of configurations. Unlike the protocol crate's type it says so when there are none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfigPage {
     pub(crate) configs: Vec<TaskPushNotificationConfig>,

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use taskyard_task::Seq;
+use taskyard_task::wire::v1;
 use tonic::Code;
 
 use super::route::Resource;
@@ -160,7 +161,7 @@ pub(super) struct RestEnvelope {
 
 impl Envelope for RestEnvelope {
     fn event<'a>(&'a self, _: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
-        event
+        v1::Event::from(event)
     }
 
     fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a {

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use taskyard_task::Seq;
+use taskyard_task::wire::v1;
 
 use crate::error::{ApiError, Described};
 use crate::sse::Envelope;
@@ -77,7 +78,7 @@ impl Envelope for RpcEnvelope {
         Success {
             jsonrpc: "2.0",
             id: &self.id,
-            result: event,
+            result: v1::Event::from(event),
         }
     }
 

@@ -49,7 +49,7 @@ impl Stream {
     /// What clients are sent for an entry; `None` if they do not see it.
     pub fn event(&mut self, place: Place<'_>, seq: Seq, entry: &Entry) -> Option<Bytes> {
         let event = wire::event_to_a2a(place, seq, entry)?;
-        self.0.event(seq, &event);
+        self.0.event(seq, &event).ok()?;
         self.0.take()
     }
 }

@@ -98,3 +98,90 @@ async fn over_http_of_0_3_it_is_too() {
     assert_eq!(data["type"], "HostError");
     assert_unavailable(&data["details"]);
 }
+
+/// The next event that is no sign of life, as JSON.
+async fn next(stream: &mut Stream) -> Value {
+    let event = stream.next().await.unwrap();
+    let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+    serde_json::from_str(data.unwrap()).unwrap()
+}
+
+async fn subscribe(host: &Host, task: &Value, last_seen: &str) -> Stream {
+    let headers = [("last-event-id", last_seen)];
+    let params = json!({"id": task["id"]});
+    host.stream_at("/", &headers, "SubscribeToTask", params)
+        .await
+}
+
+#[tokio::test]
+async fn what_an_operator_takes_back_ends_the_streams_that_showed_it() {
+    let host = Host::new(Config::default()).await;
+    let mut stream = host
+        .stream_at(
+            "/",
+            &[],
+            "SendStreamingMessage",
+            super::host::message("park"),
+        )
+        .await;
+    let task = next(&mut stream).await["result"]["task"].take();
+    let shown = async |stream: &mut Stream, what: &str| {
+        while !next(stream).await.to_string().contains(what) {}
+    };
+    shown(&mut stream, "half done").await;
+    shown(&mut stream, "taskyard.parked").await;
+
+    // Entry 4 is the report, and 5 says that the task is parked.
+    let id = task["id"].as_str().unwrap().parse().unwrap();
+    host.broker.rewind(id, taskyard_task::Seq(3)).await.unwrap();
+    let error = next(&mut stream).await["error"].take();
+    assert_unavailable(&error["data"]);
+    assert_eq!(stream.next().await, None);
+
+    // Who saw what was taken back begins with the task as it is, also when it is over.
+    let ended = loop {
+        let task = host.result("GetTask", json!({"id": task["id"]})).await;
+        if task["status"]["state"] == "TASK_STATE_COMPLETED" {
+            break task;
+        }
+        tokio::task::yield_now().await;
+    };
+    for seen in ["4", "5"] {
+        let events = subscribe(&host, &task, seen).await.events().await;
+        assert_eq!(events.len(), 1, "after {seen}: {events:?}");
+        assert_eq!(events[0].1["task"], ended);
+    }
+    // Who did not is shown nothing of it.
+    let events = subscribe(&host, &task, "3").await.events().await;
+    let text = format!("{events:?}");
+    assert!(!text.contains("half done"), "{text}");
+    assert!(text.contains("artifactUpdate"), "{text}");
+    assert!(events.iter().all(|(_, event)| event.get("task").is_none()));
+}
+
+#[tokio::test]
+async fn what_is_added_up_is_the_task() {
+    let host = Host::new(Config::default()).await;
+    let stream = host
+        .stream_at(
+            "/",
+            &[],
+            "SendStreamingMessage",
+            super::host::message("count"),
+        )
+        .await;
+    let events = stream.events().await;
+    let mut parts = Vec::new();
+    for (_, event) in &events {
+        let artifact = &event["artifactUpdate"]["artifact"];
+        parts.extend(artifact["parts"].as_array().cloned().unwrap_or_default());
+    }
+    let task = host
+        .result("GetTask", json!({"id": events[0].1["task"]["id"]}))
+        .await;
+    assert_eq!(task["artifacts"][0]["parts"], json!(parts));
+    assert_eq!(parts.len(), 10);
+    let last = &events[events.len() - 2].1["artifactUpdate"];
+    assert_eq!(last["lastChunk"], true);
+    assert_eq!(last["artifact"]["parts"], json!([{"text": "9 "}]));
+}

@@ -235,20 +235,6 @@ async fn silent_streams_are_kept_alive() {
     assert_eq!(comment, ": keep-alive");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_operator_can_do_without_comments() {
-    let config = Config {
-        keep_alive_seconds: 0,
-        ..Config::default()
-    };
-    let host = Host::new(config).await;
-    let mut stream = send(&host, message("stay")).await;
-    until_state(&mut stream, "TASK_STATE_WORKING").await;
-    let day = std::time::Duration::from_secs(86_400);
-    let silence = tokio::time::timeout(day, stream.next()).await;
-    assert!(silence.is_err(), "{silence:?}");
-}
-
 #[tokio::test]
 async fn a_client_that_goes_away_changes_nothing() {
     let host = host().await;

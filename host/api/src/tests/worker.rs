@@ -56,6 +56,8 @@ async fn turn(run: Run) {
             for number in 0..10 {
                 run.record(chunk(number)).await.unwrap();
             }
+            let id = spec().id;
+            run.record(Event::ArtifactClosed { id }).await.unwrap();
             completed()
         }
         text => {
@@ -92,6 +94,7 @@ fn chunk(number: u32) -> Event {
         id: "result".to_owned(),
         spec: (number == 0).then(spec),
         chunk: Part::text(format!("{number} ")),
+        last: false,
     }
 }
 

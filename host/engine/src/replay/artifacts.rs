@@ -61,7 +61,12 @@ impl ArtifactStages {
             Some(Stage::Growing) => None,
             Some(Stage::Sealed) | None => return refuse(&id, "is not open; open it first"),
         };
-        Ok(Event::ArtifactAppended { id, spec, chunk })
+        Ok(Event::ArtifactAppended {
+            id,
+            spec,
+            chunk,
+            last: false,
+        })
     }
 
     /// The entry that seals an artifact.

@@ -58,6 +58,11 @@ pub(crate) trait TaskLog: Send + Sync {
     /// Resolves once everything appended so far is durable.
     fn durable(&self) -> BoxFuture<'static, Result<(), Error>>;
 
+    /// Shows clients the chunk that is held back, if one is.
+    fn show_chunk(&self) -> BoxFuture<'_, Result<(), Error>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
     /// Whether the client asked to cancel.
     fn cancel_requested(&self) -> bool;
 
@@ -160,6 +165,10 @@ impl TaskLog for Live {
 
     fn durable(&self) -> BoxFuture<'static, Result<(), Error>> {
         self.run.durable().boxed()
+    }
+
+    fn show_chunk(&self) -> BoxFuture<'_, Result<(), Error>> {
+        self.run.show_chunk().boxed()
     }
 
     fn cancel_requested(&self) -> bool {

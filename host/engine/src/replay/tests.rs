@@ -474,6 +474,7 @@ async fn artifacts_have_a_limit_together() {
         id: "a".to_owned(),
         spec: None,
         chunk: Part::text(text),
+        last: false,
     };
     gate.effect(chunk("12345")).await.unwrap();
     let over = gate.effect(chunk("6789")).await;

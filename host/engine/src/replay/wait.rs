@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use taskyard_broker::CHUNK_PATIENCE;
 use taskyard_task::{Event, InputKind, Seq, Ticket, Timestamp};
 
 use super::gate::Gate;
@@ -166,6 +167,9 @@ impl Gate {
             if let Some(event) = self.already_there(wants, left) {
                 return Ok(event);
             }
+            if self.may_take_long(left) {
+                self.log.show_chunk().await?;
+            }
             // Asked for again each time: a cancel may have come.
             let patience = self.patience(wants).saturating_sub(waited);
             match self.happens(wants.due_ns.zip(left), patience).await {
@@ -178,6 +182,12 @@ impl Gate {
                 }
             }
         }
+    }
+
+    /// Whether a chunk should not wait for what comes after this wait. A response under way is most likely
+    /// the rest of what the chunk is a piece of, or says that there is no rest.
+    fn may_take_long(&self, left: Option<Duration>) -> bool {
+        !self.flights.any() && left.is_none_or(|left| left > CHUNK_PATIENCE)
     }
 
     /// What came from outside or is due already; of both, what was first.

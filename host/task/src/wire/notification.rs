@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::v03;
+use super::{v1, v03};
 
 /// The body of a notification.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,7 @@ impl Notification {
 impl Serialize for Notification {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::V1(event) => event.serialize(to),
+            Self::V1(event) => v1::Event::from(&**event).serialize(to),
             Self::V03(task) => v03::Task::from(&**task).serialize(to),
         }
     }

@@ -8,7 +8,6 @@ mod part;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,6 +15,7 @@ pub use part::{DATA_VALUE, WRAPPED_DATA_KEY};
 
 use part::Part;
 
+use super::v1::Millis;
 use crate::state::TaskState;
 
 /// Whatever a 0.3 client is shown: the result of a call, or one event of a stream.
@@ -162,7 +162,7 @@ struct Status<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<DateTime<Utc>>,
+    timestamp: Option<Millis>,
 }
 
 impl<'a> From<&'a a2a::TaskStatus> for Status<'a> {
@@ -170,7 +170,7 @@ impl<'a> From<&'a a2a::TaskStatus> for Status<'a> {
         Self {
             state: state(&status.state),
             message: status.message.as_ref().map(Message::from),
-            timestamp: status.timestamp,
+            timestamp: status.timestamp.map(Millis),
         }
     }
 }

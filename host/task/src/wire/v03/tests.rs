@@ -92,7 +92,7 @@ fn a_task_shows_its_messages_and_results() {
             "kind": "task",
             "id": "t",
             "contextId": "c",
-            "status": {"state": "working", "timestamp": "2026-01-31T12:00:00Z"},
+            "status": {"state": "working", "timestamp": "2026-01-31T12:00:00.000Z"},
             "artifacts": [
                 {"artifactId": "a", "name": "n", "parts": [{"kind": "text", "text": "x"}]},
             ],
