@@ -161,6 +161,50 @@ async fn a_worker_that_breaks_three_times_at_one_place_stands_still_and_is_mende
 }
 
 #[tokio::test]
+async fn the_command_line_does_not_wait_for_a_parked_task() {
+    let host = host().await;
+    let send = ["task", "send", "--agent", "steps"];
+    for more in [&["go"][..], &["--stream", "go"]] {
+        let parked = taskyard(&host, &[&send[..], more].concat()).exits(6);
+        let said = parked.stdout + &parked.stderr;
+        for expected in [
+            "parked: its worker broke again and again (trap)",
+            "step three is broken",
+            "taskyard task resume",
+            "taskyard task --agent steps watch",
+        ] {
+            assert!(said.contains(expected), "{expected} is not in:\n{said}");
+        }
+    }
+    let json = taskyard(&host, &[&send[..], &["--json", "go"]].concat()).exits(6);
+    let shown = json.json();
+    assert_eq!(task::state(&shown), "SUBMITTED");
+    assert_eq!(
+        shown["metadata"]["taskyard.parked"],
+        json!({"code": "trap"})
+    );
+    assert!(
+        json.stderr.contains("step three is broken"),
+        "{}",
+        json.stderr
+    );
+    let id = task::id(&shown);
+    taskyard(&host, &["task", "watch", "--agent", "steps", id]).exits(6);
+}
+
+#[tokio::test]
+async fn the_command_line_says_what_a_task_is_tried_again_after() {
+    let settings = Settings::default()
+        .set("retry.initial_ms", 60_000)
+        .set("retry.max_ms", 60_000);
+    let host = Host::start(settings).await;
+    load(&host, "steps-a").await;
+    let waiting = crate::cli::start(&host, &["task", "send", "--agent", "steps", "go"]);
+    let said = waiting.until_said("tried again at").await;
+    assert!(said.contains("step three is broken"), "{said}");
+}
+
+#[tokio::test]
 async fn a_task_is_not_moved_to_a_version_that_does_something_else() {
     let host = host().await;
     let (renamed, shorter, worse) = (

@@ -616,6 +616,7 @@ async fn among_several_agents_none_is_the_default_one_by_itself() {
         limits: taskyard_task::LimitChanges::default(),
         max_runs: None,
         egress: None,
+        answer_by_context: None,
     };
     let yard = Yard::new(Config::default()).await;
     assert_eq!(name(yard.broker.default_agent()), Some(agent()));

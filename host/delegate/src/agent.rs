@@ -37,12 +37,17 @@ pub(crate) struct Agents {
 /// By the agent under whose rules they were read, and the address.
 type Cards = HashMap<(AgentName, String), (Instant, Card)>;
 
-/// A remote agent.
-pub(crate) struct Agent {
-    client: A2AClient<Line<Governed>>,
+/// A remote agent, and the client to call it with.
+#[expect(missing_debug_implementations, reason = "the official client has none")]
+pub struct RemoteAgent<C: Carrier> {
+    /// Calls it over whichever binding its card offers.
+    pub client: A2AClient<Line<C>>,
     /// Whether tasks can be followed by a stream.
-    pub(crate) streams: bool,
+    pub streams: bool,
 }
+
+/// A remote agent that is called under the rules of an agent of this host.
+pub(crate) type Agent = RemoteAgent<Governed>;
 
 impl Agents {
     pub(crate) fn new(outbound: Outbound, clock: Clock) -> Self {
@@ -96,10 +101,7 @@ impl Agents {
 
     fn agent(&self, child: &RemoteChild, policy: &EgressPolicy, card: Card) -> Agent {
         let key = Some(child.message_id.clone());
-        Agent {
-            streams: card.streams,
-            client: client(self.carrier(policy), card, key),
-        }
+        remote_agent(self.carrier(policy), card, key)
     }
 
     fn carrier(&self, policy: &EgressPolicy) -> Governed {
@@ -126,23 +128,24 @@ fn key(child: &RemoteChild) -> (AgentName, String) {
 pub async fn connect<C: Carrier>(
     carrier: C,
     address: &str,
-) -> Result<A2AClient<Line<C>>, ConnectError> {
-    match find(&carrier, address).await {
-        Ok(card) => Ok(client(carrier, card, None)),
-        Err(problem) => Err(problem.into()),
-    }
+) -> Result<RemoteAgent<C>, ConnectError> {
+    let card = find(&carrier, address).await?;
+    Ok(remote_agent(carrier, card, None))
 }
 
-fn client<C: Carrier>(carrier: C, card: Card, key: Option<String>) -> A2AClient<Line<C>> {
+fn remote_agent<C: Carrier>(carrier: C, card: Card, key: Option<String>) -> RemoteAgent<C> {
     let client = A2AClient::new(Line {
         carrier,
         endpoint: card.endpoint,
         binding: card.binding,
         idempotency_key: key,
     });
-    match card.tenant {
-        Some(tenant) => client.with_tenant(tenant),
-        None => client,
+    RemoteAgent {
+        streams: card.streams,
+        client: match card.tenant {
+            Some(tenant) => client.with_tenant(tenant),
+            None => client,
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 use crate::card::{self, Card, Places};
 use crate::carrier::Carrier;
 use crate::line::{fetch, header};
-use crate::problem::{Problem, of_request, of_status};
+use crate::problem::{Problem, cut, of_request, of_status};
 
 /// What an address has instead of a card.
 const CARD: &str = "an agent card";
@@ -61,10 +61,19 @@ async fn look(carrier: &impl Carrier, url: Url) -> Result<Found, Problem> {
             Ok(url) => Ok(Found::Card(url, card)),
             Err(error) => Err(Problem::Denied(error.to_string())),
         },
-        (status, _) => match Problem::from(of_status(status, CARD)) {
+        (status, document) => match Problem::from(of_status(status, CARD)) {
             problem @ Problem::Unclear(_) => Err(problem),
-            problem => Ok(Found::Else(problem)),
+            problem => Ok(Found::Else(said(problem, document.as_ref()))),
         },
+    }
+}
+
+/// The problem in the server's own words, if it has some: a host knows where its agents are.
+fn said(problem: Problem, document: Option<&Value>) -> Problem {
+    let message = document.and_then(|document| document.pointer("/error/message")?.as_str());
+    match message {
+        Some(message) => problem.with(&cut(message)),
+        None => problem,
     }
 }
 

@@ -28,7 +28,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub use agent::connect;
+pub use agent::{RemoteAgent, connect};
 pub use carrier::Carrier;
 pub use delegate::Delegate;
 pub use line::Line;

@@ -135,6 +135,7 @@ pub(crate) fn of_agent(code: i32, words: &str) -> A2AError {
     A2AError::new(code, cut(words))
 }
 
-fn cut(words: &str) -> String {
+/// As much of a stranger's words as is passed on.
+pub(crate) fn cut(words: &str) -> String {
     words.chars().take(MAX_WORDS).collect()
 }

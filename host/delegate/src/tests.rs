@@ -504,6 +504,7 @@ async fn the_command_line_finds_agents_as_children_do() {
             })
             .unwrap(),
             None,
+            false,
         )
         .unwrap(),
     );

@@ -91,9 +91,10 @@ impl Storage {
         context: &str,
         most: usize,
     ) -> Result<Vec<Header>, ReadError> {
+        let tables = self.tables()?;
         let moment = Moment {
-            storage: self,
-            snapshot: self.db.snapshot(),
+            snapshot: tables.db().snapshot(),
+            tables: &tables,
         };
         let prefix = key::replies(tenant, agent, context);
         let mut line = Line {

@@ -4,12 +4,13 @@ mod deliveries;
 mod operators;
 mod tasks;
 
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::support::host::ADMIN_TOKEN;
-use crate::support::{Host, places};
+use crate::support::{Host, in_time, places};
 
 /// What a command did.
 pub(crate) struct Done {
@@ -53,13 +54,51 @@ impl From<Output> for Done {
 
 /// Runs a command on the machine of `host`, where it finds everything in the data folder.
 pub(crate) fn taskyard(host: &Host, args: &[&str]) -> Done {
-    let output = Command::new(places::binary())
+    command(host, args).output().unwrap().into()
+}
+
+fn command(host: &Host, args: &[&str]) -> Command {
+    let mut command = Command::new(places::binary());
+    command
         .args(args)
         .current_dir(host.data())
         .env_clear()
         .env("TASKYARD_DATA_DIR", host.data())
         .env("TASKYARD_ADMIN_TOKEN", ADMIN_TOKEN)
-        .stdin(Stdio::null())
-        .output();
-    output.unwrap().into()
+        .stdin(Stdio::null());
+    command
+}
+
+/// A command that goes on; it is killed when it is dropped.
+pub(crate) struct Going(Child);
+
+/// Starts a command on the machine of `host`.
+pub(crate) fn start(host: &Host, args: &[&str]) -> Going {
+    let child = command(host, args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    Going(child.unwrap())
+}
+
+impl Going {
+    /// Waits until it says so on standard error, and gives that line.
+    pub(crate) async fn until_said(mut self, what: &str) -> String {
+        let lines = BufReader::new(self.0.stderr.take().unwrap()).lines();
+        let wanted = what.to_owned();
+        let said = tokio::task::spawn_blocking(move || {
+            let mut lines = lines.map_while(Result::ok);
+            lines.find(|line| line.contains(&wanted))
+        });
+        let said = in_time(what, said).await.unwrap();
+        said.unwrap_or_else(|| panic!("it ended without {what}"))
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        // One that has ended needs no killing.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -157,7 +157,7 @@ mod tests {
         ] {
             let unclear = asked(header, uri, Some("1.0"));
             assert_eq!(unclear.version(), None, "{header:?} {uri}");
-            let refused = unclear.require_v1().unwrap_err().to_string();
+            let refused = unclear.require_v1(String::new).unwrap_err().to_string();
             assert!(refused.contains("with different values"), "{refused}");
         }
     }

@@ -33,7 +33,7 @@ async fn asking_as(yard: &Yard, tenant: &str, request: SendRequest, kind: InputK
     let prompt = vec![Part::text("?")];
     run.record(Event::Asked { kind, prompt }).await.unwrap();
     run.durable().await.unwrap();
-    run.suspend(None, Seq::ZERO, Some(kind)).await.unwrap();
+    run.suspend(None, Seq::ZERO, Some(kind), 0).await.unwrap();
     sent.task
 }
 

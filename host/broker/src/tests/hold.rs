@@ -112,7 +112,7 @@ async fn a_wait_of_the_worker_shows_it() {
     watch.next().await.unwrap();
     run.record(chunk("y", false)).await.unwrap();
     let seen = run.header().last_outside;
-    run.suspend(None, seen, None).await.unwrap();
+    run.suspend(None, seen, None, 0).await.unwrap();
     assert!(!holds(&yard, run.task()));
     watch.next().await.unwrap();
 }

@@ -1,10 +1,9 @@
 //! Finds an agent by its card and makes a client for it: any A2A server, not only this host.
 
 use a2a::A2AError;
-use a2a_client::A2AClient;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use taskyard_delegate::{ConnectError, Line};
+use taskyard_delegate::{ConnectError, RemoteAgent};
 use taskyard_outbound::Direct;
 
 use super::NotFound;
@@ -15,7 +14,7 @@ use crate::http;
 /// Which agent a command talks to.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArgs {
-    /// The agent's name on its host [default: the agent at the host's root]
+    /// The agent's name on its host [default: the agent at the host's root, if there is one]
     #[arg(long, global = true, value_name = "NAME")]
     agent: Option<String>,
     /// The host, or with no --agent any A2A agent [default: the host on this machine]
@@ -27,7 +26,7 @@ pub(crate) struct AgentArgs {
 }
 
 /// A client of one agent, over whichever binding its card offers.
-pub(crate) type AgentClient = A2AClient<Line<Direct>>;
+pub(crate) type AgentClient = RemoteAgent<Direct>;
 
 impl AgentArgs {
     /// Finds the agent by its card, as hosts find remote children, and makes a client for it. The official
@@ -41,7 +40,7 @@ impl AgentArgs {
         let http = http.context("cannot set up the HTTP client")?;
         let client = taskyard_delegate::connect(Direct::new(http), &base).await;
         client.map_err(|error| match error {
-            ConnectError::NoAgent(_) => NotFound(format!("no agent at {base}")).into(),
+            ConnectError::NoAgent(problem) => NotFound(format!("no agent at {base}: {problem}")).into(),
             ConnectError::Unusable(problem) => {
                 anyhow!("cannot talk to the agent at {base}: {problem}")
             }
@@ -49,6 +48,11 @@ impl AgentArgs {
                 anyhow!("no agent answers at {base}; `taskyard serve` runs the host: {problem}")
             }
         })
+    }
+
+    /// Whether the agent is on the host of this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.url.is_none()
     }
 
     /// The agent's name, if one was given.

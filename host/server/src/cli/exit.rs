@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     TaskWaits = 4,
     /// There is no such task, agent or plugin.
     NotFound = 5,
+    /// The task is parked.
+    TaskParked = 6,
 }
 
 /// What `--help` says about exit codes. Code 2 is clap's.
@@ -26,7 +28,8 @@ Exit codes:
   2  the command line is wrong
   3  the task failed, was rejected or was canceled
   4  the task waits for an answer or for credentials
-  5  there is no such task, agent, plugin or key";
+  5  there is no such task, agent, plugin or key
+  6  the task is parked: only the operator of its host can help it on";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -103,6 +106,7 @@ mod tests {
             Exit::TaskFailed,
             Exit::TaskWaits,
             Exit::NotFound,
+            Exit::TaskParked,
         ] {
             assert!(HELP.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
         }

@@ -15,6 +15,7 @@ mod task;
 mod task_log;
 mod task_show;
 mod transcript;
+mod trouble;
 mod watch;
 
 use std::path::PathBuf;

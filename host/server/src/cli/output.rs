@@ -60,6 +60,14 @@ impl Output {
         out.flush()
     }
 
+    /// Prints a line that is no part of the answer, on standard error.
+    ///
+    /// # Errors
+    /// If standard error is closed.
+    pub(crate) fn aside(self, line: impl Display) -> io::Result<()> {
+        writeln!(io::stderr(), "{line}")
+    }
+
     /// Prints one line.
     ///
     /// # Errors

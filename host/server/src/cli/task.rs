@@ -5,16 +5,20 @@ use std::path::PathBuf;
 
 use a2a::{
     CancelTaskRequest, GetTaskRequest, ListTasksRequest, Message, Part, Role,
-    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, Task, TaskState,
+    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, StreamResponse, Task,
+    TaskState,
 };
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
+use taskyard_task::wire::v1;
 
 use super::admin::AdminArgs;
 use super::agent::{AgentArgs, AgentClient, refused};
 use super::exit::HELP;
 use super::operator::{self, OperatorCommand};
 use super::output::{parts_text, state_name};
+use super::trouble::Trouble;
+use super::watch::{Followed, Show};
 use super::{Exit, Output, files, transcript, watch};
 use crate::config::Config;
 
@@ -177,7 +181,10 @@ pub(crate) async fn run(args: TaskArgs, config: &Config, output: Output) -> anyh
         }
         TaskCommand::Client(command) => {
             let client = agent.connect(config).await?;
-            as_client(command, &client, output, &agent.again()).await
+            // Without a token, or elsewhere, what clients see must do.
+            let trouble = admin.connect(config).ok().filter(|_| agent.is_here());
+            let trouble = trouble.map(Trouble::new);
+            as_client(command, &client, output, &agent.again(), trouble).await
         }
     }
 }
@@ -187,6 +194,7 @@ async fn as_client(
     client: &AgentClient,
     output: Output,
     again: &str,
+    trouble: Option<Trouble>,
 ) -> anyhow::Result<Exit> {
     match command {
         ClientCommand::Send {
@@ -194,18 +202,15 @@ async fn as_client(
             wait,
             task,
             context,
-        } => send(client, content.message(task, context)?, wait, output, again).await,
+        } => {
+            let message = content.message(task, context)?;
+            send(client, message, wait, output, again, trouble).await
+        }
         ClientCommand::Answer {
             id, content, wait, ..
         } => {
-            send(
-                client,
-                content.message(Some(id), None)?,
-                wait,
-                output,
-                again,
-            )
-            .await
+            let message = content.message(Some(id), None)?;
+            send(client, message, wait, output, again, trouble).await
         }
         ClientCommand::Get { id } => {
             show(&get(client, id).await?, output, again)?;
@@ -217,7 +222,7 @@ async fn as_client(
             limit,
             ..
         } => list(client, context, state, limit, output).await,
-        ClientCommand::Watch { id } => watch::task(client, id, output, again).await,
+        ClientCommand::Watch { id } => watch::task(client, id, output, again, trouble).await,
         ClientCommand::Cancel { id } => cancel(client, id, output, again).await,
     }
 }
@@ -228,6 +233,7 @@ async fn send(
     wait: Wait,
     output: Output,
     again: &str,
+    trouble: Option<Trouble>,
 ) -> anyhow::Result<Exit> {
     let request = SendMessageRequest {
         message,
@@ -240,22 +246,51 @@ async fn send(
         metadata: None,
         tenant: None,
     };
-    if wait.stream {
-        let stream = client.send_streaming_message(&request).await;
-        return watch::follow(stream.map_err(refused)?, output, again).await;
+    let streams = client.streams && !wait.no_wait;
+    if wait.stream || streams {
+        // Also who sees nothing of the stream follows it, to learn what keeps the task.
+        let what = match wait.stream {
+            true => Show::Events,
+            false => Show::Nothing,
+        };
+        let events = client.client.send_streaming_message(&request).await;
+        let events = events.map_err(refused)?;
+        let followed = watch::follow(events, what, output, again, trouble).await?;
+        if what == Show::Nothing {
+            show_followed(client, &followed, output, again).await?;
+        }
+        return Ok(followed.exit);
     }
-    match client.send_message(&request).await.map_err(refused)? {
+    match client.client.send_message(&request).await.map_err(refused)? {
         SendMessageResponse::Task(task) => {
             show(&task, output, again)?;
             Ok(Exit::of_task(&task.status.state))
         }
         SendMessageResponse::Message(message) => {
-            match output.is_json() {
-                true => output.document(&message)?,
-                false => output.line(parts_text(&message.parts))?,
-            }
+            show_reply(&message, output)?;
             Ok(Exit::Ok)
         }
+    }
+}
+
+/// Prints what a task came to that was followed in silence.
+async fn show_followed(
+    client: &AgentClient,
+    followed: &Followed,
+    output: Output,
+    again: &str,
+) -> anyhow::Result<()> {
+    match (&followed.last, &followed.task) {
+        (StreamResponse::Message(message), _) => show_reply(message, output),
+        (_, Some(id)) => show(&get(client, id.clone()).await?, output, again),
+        (_, None) => Ok(()),
+    }
+}
+
+fn show_reply(message: &Message, output: Output) -> anyhow::Result<()> {
+    match output.is_json() {
+        true => output.document(message),
+        false => Ok(output.line(parts_text(&message.parts))?),
     }
 }
 
@@ -265,7 +300,7 @@ pub(super) async fn get(client: &AgentClient, id: String) -> anyhow::Result<Task
         history_length: None,
         tenant: None,
     };
-    client.get_task(&request).await.map_err(refused)
+    client.client.get_task(&request).await.map_err(refused)
 }
 
 async fn cancel(
@@ -279,7 +314,7 @@ async fn cancel(
         metadata: None,
         tenant: None,
     };
-    let task = client.cancel_task(&request).await.map_err(refused)?;
+    let task = client.client.cancel_task(&request).await.map_err(refused)?;
     show(&task, output, again)?;
     Ok(match task.status.state {
         TaskState::Canceled => Exit::Ok,
@@ -308,7 +343,7 @@ async fn list(
     while tasks.len() < limit {
         let page_size = PAGE.min(limit - tasks.len());
         request.page_size = i32::try_from(page_size).ok();
-        let page = client.list_tasks(&request).await.map_err(refused)?;
+        let page = client.client.list_tasks(&request).await.map_err(refused)?;
         ensure!(
             page.tasks.len() <= page_size,
             "the agent sent more tasks than were asked for"
@@ -321,7 +356,7 @@ async fn list(
         request.page_token = Some(page.next_page_token);
     }
     match output.is_json() {
-        true => output.document(&tasks)?,
+        true => output.document(&tasks.iter().map(v1::Task::from).collect::<Vec<_>>())?,
         false => output.table(
             ["TASK", "STATE", "CHANGED", "CONTEXT"],
             tasks.iter().map(row),
@@ -344,7 +379,7 @@ fn row(task: &Task) -> [String; 4] {
 /// Prints a whole task of the agent that `again` names.
 pub(super) fn show(task: &Task, output: Output, again: &str) -> anyhow::Result<()> {
     match output.is_json() {
-        true => output.document(task),
+        true => output.document(&v1::Task::from(task)),
         false => Ok(output.text(&transcript::of_task(task, output, again))?),
     }
 }

@@ -120,7 +120,8 @@ fn child(child: &ChildView) -> String {
     }
 }
 
-fn advice(parked: &ParkedView) -> Vec<String> {
+/// What an operator can do about a parked task.
+pub(super) fn advice(parked: &ParkedView) -> Vec<String> {
     let id = &parked.task.id;
     let position = parked.why.position.max(2);
     vec![
@@ -133,12 +134,13 @@ fn advice(parked: &ParkedView) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn status(phase: &str, state: &str) -> TaskStatusView {
+    /// A task that does this.
+    pub(in crate::cli) fn status(phase: &str, state: &str) -> TaskStatusView {
         let status = json!({
             "id": "1", "tenant": "", "agent": "steps", "phase": phase, "state": state,
             "digest": "ab".repeat(32), "version": "1.0.0", "created_at": "t0",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use a2a::{Artifact, StreamResponse, Task, TaskState, TaskStatus};
 use serde_json::Value;
-use taskyard_task::wire::PROGRESS_KEY;
+use taskyard_task::wire::{PARKED_KEY, PROGRESS_KEY};
 
 use super::output::{part_text, parts_text, printable};
 use super::{Exit, Output};
@@ -58,10 +58,15 @@ impl Transcript {
         }
     }
 
+    /// The id of the task, once it is known.
+    pub(super) fn task_id(&self) -> Option<&str> {
+        Some(self.task.as_str()).filter(|id| !id.is_empty())
+    }
+
     /// The command that does `verb` with the task, once its id is known.
     pub(super) fn command(&self, verb: &str) -> Option<String> {
-        let Self { again, task, .. } = self;
-        (!task.is_empty()).then(|| format!("taskyard task{again} {verb} {task}"))
+        let (again, task) = (&self.again, self.task_id()?);
+        Some(format!("taskyard task{again} {verb} {task}"))
     }
 
     /// What `event` adds.
@@ -75,9 +80,13 @@ impl Transcript {
             },
             StreamResponse::StatusUpdate(update) => {
                 self.task.clone_from(&update.task_id);
-                match progress(update.metadata.as_ref()) {
-                    Some(progress) => self.progress(progress),
-                    None => self.status(&update.status),
+                match (
+                    progress(update.metadata.as_ref()),
+                    parked(update.metadata.as_ref()),
+                ) {
+                    (Some(progress), _) => self.progress(progress),
+                    (None, Some(code)) => self.parked(&code),
+                    (None, None) => self.status(&update.status),
                 }
             }
             StreamResponse::ArtifactUpdate(update) => {
@@ -107,6 +116,13 @@ impl Transcript {
             text += &self.artifact_title(artifact);
             text += &self.artifact_content(artifact);
             text += self.close();
+        }
+        if let Some(code) = parked(task.metadata.as_ref()) {
+            let parked = self.parked(&code);
+            return Shown {
+                text: text + &parked.text,
+                ..parked
+            };
         }
         let reported = progress(task.metadata.as_ref());
         let reported = reported.filter(|_| task.status.state == TaskState::Working);
@@ -155,6 +171,24 @@ impl Transcript {
         }
     }
 
+    // To clients it is as if it were just submitted; nobody who waits for it is helped by that.
+    fn parked(&mut self, code: &str) -> Shown {
+        self.state = Some(TaskState::Submitted);
+        let mut text = self.close().to_owned();
+        text += &self.output.bold("parked");
+        text += &format!(": {} ({})\n", in_words(code), printable(code));
+        if let Some(command) = self.command("watch") {
+            let advice = "it waits for the operator of the host; once it was helped, go on with:";
+            text += &self.output.dim(format!("{advice} {command}"));
+            text += "\n";
+        }
+        Shown {
+            text,
+            progress: None,
+            end: Some(Exit::TaskParked),
+        }
+    }
+
     // Programs that read lines get each report as one; people get a bar.
     fn progress(&mut self, progress: Progress) -> Shown {
         let mut text = self.close().to_owned();
@@ -189,6 +223,22 @@ impl Transcript {
             true => "\n",
             false => "",
         }
+    }
+}
+
+/// The code of what a task is parked for, if it is.
+fn parked(metadata: Option<&HashMap<String, Value>>) -> Option<String> {
+    let code = metadata?.get(PARKED_KEY)?.get("code")?;
+    code.as_str().map(str::to_owned)
+}
+
+/// What happened to a task that is parked, for people.
+fn in_words(code: &str) -> &'static str {
+    match code {
+        "trap" | "stack-overflow" => "its worker broke again and again",
+        "replay-mismatch" => "its worker does not do again what it did before",
+        "incompatible" => "its worker cannot be run on this host any more",
+        _ => "its worker says that somebody must look at it",
     }
 }
 
@@ -271,8 +321,7 @@ mod tests {
             chunk("# Title\none", false, false),
             chunk(" two", true, false),
             update(TaskState::Working, None),
-            chunk(" three", true, false),
-            chunk("", true, true),
+            chunk(" three", true, true),
             update(TaskState::Completed, Some("done")),
         ];
         let text = "task t1 (context c1)\nsubmitted\nworking\nartifact report.md\n# Title\n\
@@ -304,6 +353,21 @@ mod tests {
         let events = [update(TaskState::InputRequired, Some("go on?"))];
         let text = "input-required: go on?\nanswer with: taskyard task --agent a answer t1 TEXT\n";
         check(&events, text, Some(Exit::TaskWaits));
+    }
+
+    #[test]
+    fn a_parked_task_says_why_and_what_to_do() {
+        let StreamResponse::StatusUpdate(mut event) = update(TaskState::Submitted, Some("waiting"))
+        else {
+            unreachable!("it was made above");
+        };
+        let parked = serde_json::json!({"code": "trap"});
+        event.metadata = Some(HashMap::from([(PARKED_KEY.to_owned(), parked)]));
+        let event = StreamResponse::StatusUpdate(event);
+        let text = "parked: its worker broke again and again (trap)\n\
+                    it waits for the operator of the host; once it was helped, go on with: \
+                    taskyard task --agent a watch t1\n";
+        check(std::slice::from_ref(&event), text, Some(Exit::TaskParked));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Follows a task: progress bars and growing artifacts for people, one JSON line per event for programs.
+//! Follows a task: progress bars and growing artifacts for people, one JSON line per event for programs, or
+//! only what keeps the task.
 
 use std::time::Duration;
 
@@ -7,16 +8,40 @@ use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use indicatif::{ProgressBar, ProgressStyle};
+use taskyard_task::wire::v1;
 
 use super::agent::{AgentClient, refused};
 use super::transcript::{Progress, Transcript};
+use super::trouble::Trouble;
 use super::{Exit, Output, task};
 
 /// How often a bar moves although nothing happens, to show that the command is alive.
 const TICK: Duration = Duration::from_millis(120);
 
+/// How long a task is silent before the host is asked what keeps it.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// What an agent sends about a task.
 type Events = BoxStream<'static, Result<StreamResponse, A2AError>>;
+
+/// What is shown of what happens, apart from what keeps the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// Each event.
+    Events,
+    /// Nothing: the task is shown when it is over.
+    Nothing,
+}
+
+/// How a task was followed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) exit: Exit,
+    /// The task, if there is one; a direct answer has none.
+    pub(super) task: Option<String>,
+    /// The last event.
+    pub(super) last: StreamResponse,
+}
 
 /// Follows the task `id` until it ends or asks for something.
 ///
@@ -27,6 +52,7 @@ pub(super) async fn task(
     id: String,
     output: Output,
     again: &str,
+    trouble: Option<Trouble>,
 ) -> anyhow::Result<Exit> {
     // A task that has ended cannot be subscribed to (A2A 3.1.6), only looked at.
     let now = task::get(client, id.clone()).await?;
@@ -35,35 +61,59 @@ pub(super) async fn task(
         return Ok(Exit::of_task(&now.status.state));
     }
     let request = SubscribeToTaskRequest { id, tenant: None };
-    let events = client.subscribe_to_task(&request).await;
-    follow(events.map_err(refused)?, output, again).await
+    let events = client.client.subscribe_to_task(&request).await;
+    let events = events.map_err(refused)?;
+    let followed = follow(events, Show::Events, output, again, trouble).await?;
+    Ok(followed.exit)
 }
 
-/// Shows `events` until the task ends or asks for something.
+/// Shows `events` until the task ends, asks for something or is parked. What keeps it meanwhile is said on
+/// standard error, or behind the events if people read them.
 ///
 /// # Errors
 /// If the stream breaks off before.
 pub(super) async fn follow(
     mut events: Events,
+    show: Show,
     output: Output,
     again: &str,
-) -> anyhow::Result<Exit> {
+    mut trouble: Option<Trouble>,
+) -> anyhow::Result<Followed> {
     let mut transcript = Transcript::new(output, again);
     let mut bar = Bar(None);
-    while let Some(event) = events.next().await {
-        let event = event.map_err(refused)?;
+    loop {
+        let next = tokio::time::timeout(SILENCE, events.next());
+        let event = match next.await {
+            Ok(Some(event)) => event.map_err(|error| broken_off(&transcript, error))?,
+            Ok(None) => break,
+            Err(_) => {
+                if let Some(news) = retry(trouble.as_mut(), &transcript).await {
+                    bar.clear();
+                    say(&news, show, output)?;
+                }
+                continue;
+            }
+        };
         let shown = transcript.add(&event);
-        if output.is_json() {
-            output.event(&event)?;
-        } else if !shown.text.is_empty() {
+        if show == Show::Events && output.is_json() {
+            output.event(&v1::Event::from(&event))?;
+        } else if show == Show::Events && !shown.text.is_empty() {
             bar.clear();
             output.text(&shown.text)?;
         }
         if let Some(exit) = shown.end {
             bar.clear();
-            return Ok(exit);
+            let task = transcript.task_id().map(str::to_owned);
+            if exit == Exit::TaskParked {
+                explain(&shown.text, task.as_deref(), show, output, trouble).await?;
+            }
+            return Ok(Followed {
+                exit,
+                task,
+                last: event,
+            });
         }
-        if output.is_terminal() {
+        if show == Show::Events && output.is_terminal() {
             bar.show(shown.progress);
         }
     }
@@ -71,6 +121,49 @@ pub(super) async fn follow(
     match transcript.command("watch") {
         None => bail!("the stream ended before there was a task"),
         Some(command) => bail!("the stream ended before the task did; go on with: {command}"),
+    }
+}
+
+/// What a task that is silent is tried again after, if that is news.
+async fn retry(trouble: Option<&mut Trouble>, transcript: &Transcript) -> Option<String> {
+    trouble?.retry(transcript.task_id()?).await
+}
+
+/// Says why a task is parked and what can be done about it; in words also to people who look on while a
+/// program reads the answer.
+async fn explain(
+    seen: &str,
+    task: Option<&str>,
+    show: Show,
+    output: Output,
+    trouble: Option<Trouble>,
+) -> anyhow::Result<()> {
+    if output.is_json() {
+        output.aside(seen.trim_end())?;
+    }
+    if let (Some(trouble), Some(task)) = (trouble, task) {
+        for line in trouble.parked(task).await {
+            say(&line, show, output)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a line that is no event.
+fn say(line: &str, show: Show, output: Output) -> anyhow::Result<()> {
+    match show {
+        Show::Events if !output.is_json() => output.line(line)?,
+        Show::Events | Show::Nothing => output.aside(line)?,
+    }
+    Ok(())
+}
+
+/// An error in the middle: the task may well go on.
+fn broken_off(transcript: &Transcript, error: A2AError) -> anyhow::Error {
+    let error = refused(error);
+    match transcript.command("watch") {
+        None => error,
+        Some(command) => error.context(format!("cannot follow the task; go on with: {command}")),
     }
 }
 
