@@ -43,7 +43,11 @@ async fn short_runs_end_first() {
     assert_eq!(taken_up(&host), 0);
     assert_eq!(task::state(&countdown.get(&id).await), "COMPLETED");
     // Who was told goes on after the last event that it saw.
-    let rest = countdown.subscribe(&id, seen.or(Some(0))).await.rest().await;
+    let rest = countdown
+        .subscribe(&id, seen.or(Some(0)))
+        .await
+        .rest()
+        .await;
     let state = rest.last().and_then(Event::state).map(task::short);
     assert_eq!(state, Some("COMPLETED"));
 }

@@ -24,7 +24,7 @@ use crate::outbox::Outbox;
 use crate::probe::Prober;
 use crate::push::WebhookPolicy;
 use crate::remotes::Remotes;
-use crate::retention::Round;
+use crate::retention::{Heads, Round};
 use crate::scheduler::Scheduler;
 use crate::send::IdempotencyLocks;
 use crate::slots::{Committed, Slot, Slots};
@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) parked: AtomicU64,
     /// What was forgotten last.
     pub(crate) forgotten: Mutex<Option<Round>>,
+    /// Where ended tasks begin that are still kept.
+    pub(crate) ended_heads: Mutex<Heads>,
     scheduler: Mutex<Scheduler>,
     /// Something may be ready for a run.
     pub(crate) runnable: Notify,
@@ -140,6 +142,7 @@ impl Broker {
             prober: OnceLock::new(),
             parked: AtomicU64::new(storage.count_parked()?),
             forgotten: Mutex::default(),
+            ended_heads: Mutex::default(),
             scheduler: Mutex::new(scheduler),
             runnable: Notify::new(),
             run_over: Notify::new(),

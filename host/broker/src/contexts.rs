@@ -10,7 +10,7 @@ use taskyard_task::{
 
 use crate::broker::Broker;
 use crate::error::Error;
-use crate::operations::Caller;
+use crate::operations::{Caller, TaskSnapshot};
 use crate::run::Run;
 
 /// The most tasks that one message may refer to: each is looked up before the message is taken.
@@ -71,7 +71,7 @@ impl Run {
         let mut summaries = Vec::new();
         for header in others.take(limit) {
             match self.broker.snapshot_of(header) {
-                Ok(it) => summaries.push(TaskSummary::of(&it.header, &it.view)),
+                Ok(it) => summaries.push(TaskSummary::of(&it.header, &it.outline.view)),
                 // It was forgotten since the page was read.
                 Err(Error::TaskNotFound) => {}
                 Err(error) => return Err(error),
@@ -86,9 +86,13 @@ impl Run {
             return Ok(ContextResult::Unknown);
         };
         match self.broker.snapshot_of(header) {
-            Ok(it) => {
-                let task = EarlierTask::of(&it.header, it.view);
-                Ok(ContextResult::Task(Box::new(task)))
+            Ok(TaskSnapshot { header, outline }) => {
+                let parts = |place| self.broker.whole_parts(task, &outline, place);
+                match EarlierTask::of(&header, &outline, parts) {
+                    Ok(task) => Ok(ContextResult::Task(Box::new(task))),
+                    Err(Error::TaskNotFound) => Ok(ContextResult::Unknown),
+                    Err(error) => Err(error),
+                }
             }
             // It was forgotten meanwhile.
             Err(Error::TaskNotFound) => Ok(ContextResult::Unknown),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use taskyard_storage::{ReadError, Storage};
-use taskyard_task::{Change, ChildEnd, Commit, Input, Letter, News};
+use taskyard_task::{Change, ChildEnd, Commit, Header, Input, Letter, News};
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
@@ -178,13 +178,19 @@ impl Broker {
             return Ok(None);
         }
         let end = match storage.header(letter.from)? {
-            Some(child) => {
-                let view = self.snapshot_of(child)?.view;
-                ChildEnd::of(view, self.message_bytes(&parent.agent))
-            }
+            Some(child) => self.end_of(child, self.message_bytes(&parent.agent))?,
             None => ChildEnd::failed("the child's task is gone"),
         };
         Ok(Some(end))
+    }
+
+    /// Results that are too large for the parent are not even read.
+    fn end_of(&self, child: Header, most_bytes: usize) -> Result<ChildEnd, Error> {
+        let child = self.snapshot_of(child)?;
+        match ChildEnd::of_too_much(&child.outline, most_bytes) {
+            Some(end) => Ok(end),
+            None => Ok(ChildEnd::of(self.whole(&child)?, most_bytes)),
+        }
     }
 
     /// Nobody is there who could read it.

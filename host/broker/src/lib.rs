@@ -11,12 +11,14 @@ mod broker;
 mod by_context;
 mod children;
 mod config;
+mod content;
 mod contexts;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hold;
 mod letters;
+mod look_back;
 mod operations;
 mod operator;
 mod outbox;
@@ -42,13 +44,14 @@ pub use api_keys::{MadeApiKey, NewApiKey};
 pub use broker::{Broker, Sources};
 pub use children::ChildBegun;
 pub use config::{Config, QueueLimits, RetentionConfig, TaskConfig};
+pub use content::{Apart, ContentReader, apart};
 pub use error::Error;
 pub use hold::CHUNK_PATIENCE;
 pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
 pub use operator::{
     FlightPage, FlightQuery, LogPage, LoggedEntry, ParkedPage, ParkedTask, TaskInFlight, TaskStatus,
 };
-pub use outbox::Delivery;
+pub use outbox::{Delivery, NextDelivery};
 pub use probe::{Difference, Fit, Probe, Prober, Trial};
 pub use push::{PushRequest, WebhookPolicy};
 pub use remotes::RemoteWork;

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use taskyard_storage::{ListQuery as StoredQuery, Position};
-use taskyard_task::{AgentName, Header, Input, TaskId, TaskState, TaskView, Tenant, Timestamp};
+use taskyard_task::{AgentName, Header, Input, Outline, TaskId, TaskState, Tenant, Timestamp};
 
 use crate::broker::Broker;
 use crate::error::Error;
-use crate::run::leaves_snapshot;
 
-/// Entries that are read at once while a log is folded.
-const FOLD_PAGE: usize = 1_024;
+/// What one page of a list may have, in bytes, beyond its first task: it ends early and says where to go on.
+/// Ten times what a client reads comfortably, and little enough that many lists fit into memory at once.
+const PAGE_BYTES: usize = 4 << 20;
+/// What a part or a message takes besides its content.
+const PART_BYTES: usize = 256;
 /// What a cancel may take beyond the grace time before its caller gets the task as it is.
 const CANCEL_SLACK: Duration = Duration::from_secs(2);
 
@@ -50,8 +52,21 @@ impl Caller {
 pub struct TaskSnapshot {
     /// Its look-up record.
     pub header: Header,
-    /// What its log amounts to.
-    pub view: TaskView,
+    /// What its log amounts to, without the content of large artifacts; see [`Broker::content`].
+    pub outline: Outline,
+}
+
+impl TaskSnapshot {
+    /// Roughly how many bytes it takes to be shown, with the content of artifacts that is elsewhere.
+    fn size(&self) -> usize {
+        let outline = &self.outline;
+        let places = 0..outline.view.artifacts.len();
+        let content: usize = places.map(|place| outline.size_of(place)).sum();
+        let artifacts = outline.view.artifacts.iter();
+        let parts: usize = artifacts.map(|artifact| artifact.parts.len()).sum();
+        let history = outline.view.history.len();
+        outline.view.history_size() + content + (parts + history) * PART_BYTES
+    }
 }
 
 /// Which tasks to list.
@@ -63,10 +78,14 @@ pub struct ListQuery {
     pub state: Option<TaskState>,
     /// Only those whose status is of this moment or later.
     pub updated_since: Option<Timestamp>,
-    /// At most this many.
+    /// At most this many; fewer if they are large.
     pub page_size: usize,
     /// Where to go on, from the page before.
     pub page_token: Option<String>,
+    /// At most this many of the most recent messages of each task; all if absent.
+    pub history_length: Option<usize>,
+    /// Whether artifacts are wanted.
+    pub artifacts: bool,
 }
 
 /// A page of tasks.
@@ -91,7 +110,22 @@ impl Broker {
         agent: &AgentName,
         task: TaskId,
     ) -> Result<TaskSnapshot, Error> {
-        self.snapshot_of(self.visible(caller, agent, task)?)
+        self.get_with_history(caller, agent, task, None).await
+    }
+
+    /// Like [`Broker::get`], with at most so many of the most recent messages; all if absent.
+    ///
+    /// # Errors
+    /// [`Error::TaskNotFound`] if there is none that the caller may see.
+    pub async fn get_with_history(
+        &self,
+        caller: &Caller,
+        agent: &AgentName,
+        task: TaskId,
+        history_length: Option<usize>,
+    ) -> Result<TaskSnapshot, Error> {
+        let header = self.visible(caller, agent, task)?;
+        self.snapshot_with(header, history_length)
     }
 
     /// A page of the tasks that the caller may see.
@@ -119,18 +153,32 @@ impl Broker {
             most: query.page_size,
         };
         let page = self.shared.storage.list(&stored)?;
-        let mut tasks = Vec::with_capacity(page.tasks.len());
-        for header in page.tasks {
-            match self.snapshot_of(header) {
-                Ok(task) => tasks.push(task),
+        let (mut tasks, mut bytes, mut next) = (Vec::new(), 0, page.next);
+        let mut headers = page.tasks.into_iter().peekable();
+        while let Some(header) = headers.next() {
+            let position = Position {
+                status_at: header.status_at,
+                task: header.id,
+            };
+            let mut task = match self.snapshot_with(header, query.history_length) {
+                Ok(task) => task,
                 // It was forgotten since the page was read.
-                Err(Error::TaskNotFound) => {}
+                Err(Error::TaskNotFound) => continue,
                 Err(error) => return Err(error),
+            };
+            if !query.artifacts {
+                task.outline.forget_artifacts();
+            }
+            bytes += task.size();
+            tasks.push(task);
+            if bytes >= PAGE_BYTES && headers.peek().is_some() {
+                next = Some(position);
+                break;
             }
         }
         Ok(TaskPage {
             tasks,
-            next_page_token: page.next.map(page_token).unwrap_or_default(),
+            next_page_token: next.map(page_token).unwrap_or_default(),
             total: page.total,
         })
     }
@@ -171,42 +219,6 @@ impl Broker {
         caller.may_see(agent, &header)?;
         Ok(header)
     }
-
-    /// What the durable log of a task amounts to, up to where `header` says. [`Error::TaskNotFound`] if it
-    /// was forgotten meanwhile.
-    pub(crate) fn snapshot_of(&self, header: Header) -> Result<TaskSnapshot, Error> {
-        let stored = match leaves_snapshot(&header) {
-            true => self.shared.storage.snapshot(header.id)?,
-            false => None,
-        };
-        let view = match stored {
-            Some(view) => view,
-            None => self.fold(&header)?,
-        };
-        Ok(TaskSnapshot { header, view })
-    }
-
-    pub(crate) fn fold(&self, header: &Header) -> Result<TaskView, Error> {
-        let (task, last) = (header.id, header.last);
-        let mut view = TaskView::default();
-        while view.last < last {
-            let page = self.shared.storage.log(task, view.last, FOLD_PAGE)?;
-            if page.is_empty() {
-                if self.shared.storage.header(task)?.is_none() {
-                    return Err(Error::TaskNotFound);
-                }
-                let problem = format!(
-                    "the log of task {task} ends at {} instead of {last}",
-                    view.last
-                );
-                return Err(Error::Internal(problem));
-            }
-            for (seq, entry) in page.into_iter().take_while(|(seq, _)| *seq <= last) {
-                view.apply_counting(&header.rewound, seq, entry);
-            }
-        }
-        Ok(view)
-    }
 }
 
 pub(crate) fn page_token(position: Position) -> String {
@@ -225,4 +237,22 @@ pub(crate) fn read_page_token(token: &str) -> Result<Position, Error> {
         field: "pageToken",
         problem: "is not a token of this host; begin again without one".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn page_tokens_come_back_as_they_were(at: u64, task: [u8; 16]) {
+            let position = Position {
+                status_at: Timestamp(at),
+                task: TaskId::from_bytes(task),
+            };
+            prop_assert_eq!(read_page_token(&page_token(position)), Ok(position));
+        }
+    }
 }

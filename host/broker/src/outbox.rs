@@ -1,23 +1,30 @@
 //! Due notifications: committed with the entries that caused them, handed out lane by lane.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use taskyard_storage::Lane;
 use taskyard_task::commit::DeliveryState;
 use taskyard_task::wire::{self, Notification, Projection};
-use taskyard_task::{Change, Commit, Header, PushConfig, Seq, TaskId, WireVersion};
+use taskyard_task::{Change, Commit, Header, PushConfig, Seq, TaskId, Timestamp, WireVersion};
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::error::Error;
-use crate::operations::TaskSnapshot;
 
-/// The lanes that got something to do since they were asked for. At most one element for each lane
-/// that has rows on disk.
+/// The most content of artifacts that a notification of 0.3 carries, in bytes. Each tells of the whole task, and
+/// is in memory while it is posted; beyond this it says nothing of artifacts, and its receiver gets the task.
+const MAX_ARTIFACT_BYTES: usize = 16 << 20;
+/// Lanes of which it is remembered how far they are. Others begin with the first row there was.
+const MAX_HEADS: usize = 100_000;
+
+/// The lanes that got something to do since they were asked for, and how far each is. At most one element
+/// for each lane that has rows on disk.
 #[derive(Default)]
 pub(crate) struct Outbox {
     ready: Mutex<HashSet<Lane>>,
+    /// The last entry that was struck off a lane that has more: what is due comes after it.
+    heads: Mutex<HashMap<Lane, Seq>>,
     added: Notify,
 }
 
@@ -38,9 +45,53 @@ impl Outbox {
         self.added.notify_one();
     }
 
+    /// Behind which entry a lane goes on.
+    pub(crate) fn head(&self, lane: &Lane) -> Seq {
+        self.heads().get(lane).copied().unwrap_or_default()
+    }
+
+    fn struck_off(&self, lane: &Lane, seq: Seq) {
+        let mut heads = self.heads();
+        if heads.len() >= MAX_HEADS {
+            heads.clear();
+        }
+        heads.insert(lane.clone(), seq);
+    }
+
+    /// Nothing is due in a lane: what comes later has larger numbers, but nobody need remember that.
+    fn is_empty(&self, lane: &Lane) {
+        self.heads().remove(lane);
+    }
+
+    fn heads(&self) -> MutexGuard<'_, HashMap<Lane, Seq>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Vec<Lane> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.drain().collect()
+    }
+}
+
+/// What a lane has to do next.
+#[derive(Debug, Clone)]
+pub enum NextDelivery {
+    /// Nothing is due.
+    Nothing,
+    /// Nothing before this moment, as the last attempt failed; never by itself if absent.
+    NotBefore(Option<Timestamp>),
+    /// This is due.
+    Due(Box<Delivery>),
+}
+
+impl NextDelivery {
+    /// What is due, if something is.
+    #[must_use]
+    pub fn due(self) -> Option<Delivery> {
+        match self {
+            Self::Due(delivery) => Some(*delivery),
+            Self::Nothing | Self::NotBefore(_) => None,
+        }
     }
 }
 
@@ -76,9 +127,18 @@ impl Broker {
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Internal`] if it cannot be read.
-    pub async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
+    pub async fn next_delivery(&self, lane: &Lane) -> Result<NextDelivery, Error> {
         let storage = &self.shared.storage;
-        while let Some(seq) = storage.next_due(lane)? {
+        let outbox = &self.shared.outbox;
+        while let Some(seq) = storage.next_due(lane, outbox.head(lane))? {
+            let state = storage.delivery_state(lane)?;
+            let now = self.shared.sources.clock.now();
+            // What is to be told is not even read before its time.
+            if let Some(state) = &state
+                && state.retry_at.is_none_or(|at| at > now)
+            {
+                return Ok(NextDelivery::NotBefore(state.retry_at));
+            }
             let config = storage.push_config(lane.task, &lane.config)?;
             let payload = match &config {
                 Some(config) => self.payload(config, lane.task, seq)?,
@@ -90,15 +150,16 @@ impl Broker {
                 self.forget(lane, seq).await?;
                 continue;
             };
-            return Ok(Some(Delivery {
+            return Ok(NextDelivery::Due(Box::new(Delivery {
                 lane: lane.clone(),
                 seq,
                 config,
                 payload,
-                state: storage.delivery_state(lane)?,
-            }));
+                state,
+            })));
         }
-        Ok(None)
+        outbox.is_empty(lane);
+        Ok(NextDelivery::Nothing)
     }
 
     /// A notification arrived.
@@ -113,7 +174,9 @@ impl Broker {
             changes.push(delivery_state(&delivery.lane, None));
         }
         changes.push(Change::Delivered { task, config, seq });
-        self.commit_for(&delivery.lane, changes).await
+        self.commit_for(&delivery.lane, changes).await?;
+        self.shared.outbox.struck_off(&delivery.lane, seq);
+        Ok(())
     }
 
     /// A notification did not arrive; `state` says what comes next.
@@ -191,24 +254,31 @@ impl Broker {
 
     /// The task as the entry `seq` left it.
     fn task_at(&self, header: Header, seq: Seq) -> Result<a2a::Task, Error> {
-        let TaskSnapshot { header, view } = match header.last == seq {
-            true => self.snapshot_of(header)?,
-            false => {
-                let header = Header {
-                    last: seq,
-                    ..header
-                };
-                let view = self.fold(&header)?;
-                TaskSnapshot { header, view }
-            }
+        let mut snapshot = self.snapshot_at(header, seq)?;
+        let artifacts = 0..snapshot.outline.view.artifacts.len();
+        let bytes = artifacts.map(|place| snapshot.outline.size_of(place));
+        let artifacts = bytes.sum::<usize>() <= MAX_ARTIFACT_BYTES;
+        if !artifacts {
+            snapshot.outline.forget_artifacts();
+        }
+        let view = self.whole(&snapshot)?;
+        let projection = Projection {
+            artifacts,
+            ..Projection::WHOLE
         };
-        Ok(wire::task_to_a2a(header.place(), &view, Projection::WHOLE))
+        Ok(wire::task_to_a2a(
+            snapshot.header.place(),
+            &view,
+            projection,
+        ))
     }
 
     async fn forget(&self, lane: &Lane, seq: Seq) -> Result<(), Error> {
         let Lane { task, config } = lane.clone();
         self.commit_for(lane, vec![Change::Delivered { task, config, seq }])
-            .await
+            .await?;
+        self.shared.outbox.struck_off(lane, seq);
+        Ok(())
     }
 
     async fn commit_for(&self, lane: &Lane, changes: Vec<Change>) -> Result<(), Error> {

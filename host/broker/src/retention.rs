@@ -4,7 +4,9 @@
 //! webhook that is to hear of it, a parent that does not know its end yet, a child elsewhere that is not
 //! over. Each of these ends by itself, and the task is looked at again.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use taskyard_storage::{EndedTask, Lane};
@@ -28,6 +30,48 @@ const MOST_PERIOD: Duration = Duration::from_secs(60);
 const LEAST_PERIOD: Duration = Duration::from_secs(1);
 /// By which part of its time a task may stay too long.
 const LATENESS: u64 = 20;
+
+/// A task can be found by its end a little after that, as its commit takes time. Looking back this far finds it,
+/// and spares walking over the rows of all tasks that were ever forgotten.
+const LOOK_BACK_MS: u64 = 60_000;
+/// Tenants of which it is remembered where their ended tasks begin. Others begin with the first row there was.
+const MAX_HEADS: usize = 100_000;
+
+/// Where the ended tasks of each tenant begin, as far as it is known: all earlier ones are forgotten.
+#[derive(Default)]
+pub(crate) struct Heads(BTreeMap<Tenant, Timestamp>);
+
+impl Heads {
+    fn of(&self, tenant: &Tenant) -> Timestamp {
+        self.0.get(tenant).copied().unwrap_or_default()
+    }
+
+    /// The first tenant behind `tenant` that is known.
+    fn behind(&self, tenant: Option<&Tenant>) -> Option<(&Tenant, Timestamp)> {
+        let start = tenant.map_or(Unbounded, Excluded);
+        let mut known = self.0.range::<Tenant, _>((start, Unbounded));
+        known.next().map(|(tenant, head)| (tenant, *head))
+    }
+
+    /// The first task of the tenant that stays ended then.
+    fn set(&mut self, tenant: &Tenant, first: Timestamp) {
+        if self.0.len() >= MAX_HEADS {
+            self.0.clear();
+        }
+        self.0.insert(tenant.clone(), before(first));
+    }
+
+    /// What ends from now on comes behind all of them, also where the clock was set back.
+    fn cut(&mut self, now: Timestamp) {
+        for head in self.0.values_mut() {
+            *head = (*head).min(before(now));
+        }
+    }
+}
+
+fn before(moment: Timestamp) -> Timestamp {
+    Timestamp(moment.0.saturating_sub(LOOK_BACK_MS))
+}
 
 /// What one look at all ended tasks came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +119,15 @@ impl Bounds {
     }
 }
 
+/// What became of a page of ended tasks.
+#[derive(Default)]
+struct PageDone {
+    forgotten: usize,
+    first_kept: Option<EndedTask>,
+    /// Whether there is one that is to be kept, as are all later ones.
+    is_over: bool,
+}
+
 impl Broker {
     pub(crate) async fn run_retention(self) {
         if !self.shared.config.retention.is_on() {
@@ -110,28 +163,58 @@ impl Broker {
 
     /// Forgets the ended tasks that need not be kept, tenant by tenant.
     pub(crate) async fn forget_due(&self) -> Result<Round, Error> {
-        let mut round = Round::default();
-        let mut last = None;
-        while let Some(tenant) = self.shared.storage.tenant_with_ended(last.as_ref())? {
-            self.forget_of(&tenant, &mut round).await?;
-            last = Some(tenant);
-        }
-        round.at = self.shared.sources.clock.now();
+        let mut heads = std::mem::take(&mut *self.heads());
+        let round = self.forget_all(&mut heads).await?;
+        *self.heads() = heads;
         self.note(round);
         Ok(round)
     }
 
-    /// Also past those that are in use: they must not keep the others here.
-    async fn forget_of(&self, tenant: &Tenant, round: &mut Round) -> Result<(), Error> {
-        let mut bounds = self.bounds(tenant)?;
-        let (mut forgotten, mut after) = (0, None);
+    async fn forget_all(&self, heads: &mut Heads) -> Result<Round, Error> {
+        let mut round = Round::default();
+        let mut last: Option<Tenant> = None;
+        heads.cut(self.shared.sources.clock.now());
         loop {
-            let page = self.shared.storage.ended(tenant, after, AT_ONCE)?;
+            let known = heads.behind(last.as_ref());
+            let found = self
+                .shared
+                .storage
+                .tenant_with_ended(last.as_ref(), known)?;
+            let Some(tenant) = found else { break };
+            self.forget_of(&tenant, heads, &mut round).await?;
+            last = Some(tenant);
+        }
+        round.at = self.shared.sources.clock.now();
+        Ok(round)
+    }
+
+    /// Not held across a wait.
+    fn heads(&self) -> MutexGuard<'_, Heads> {
+        let heads = self.shared.ended_heads.lock();
+        heads.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Also past those that are in use: they must not keep the others here.
+    async fn forget_of(
+        &self,
+        tenant: &Tenant,
+        heads: &mut Heads,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let mut bounds = self.bounds(tenant)?;
+        let from = heads.of(tenant);
+        let (mut forgotten, mut after, mut kept) = (0, None, None);
+        loop {
+            let page = self.shared.storage.ended(tenant, from, after, AT_ONCE)?;
             after = page.last().copied();
             let is_last = page.len() < AT_ONCE;
-            let (here, is_over) = self.forget_page(page, &mut bounds, round).await?;
-            forgotten += here;
-            if is_last || is_over {
+            let done = self.forget_page(page, &mut bounds, round).await?;
+            forgotten += done.forgotten;
+            kept = kept.or(done.first_kept);
+            if let Some(first) = kept.or(after) {
+                heads.set(tenant, first.ended_at);
+            }
+            if is_last || done.is_over {
                 return Ok(());
             }
             if forgotten >= MOST_OF_A_TENANT {
@@ -142,35 +225,35 @@ impl Broker {
         }
     }
 
-    /// Tells how many tasks were forgotten, and whether there is one that is to be kept, as are all later
-    /// ones.
     async fn forget_page(
         &self,
         page: Vec<EndedTask>,
         bounds: &mut Bounds,
         round: &mut Round,
-    ) -> Result<(usize, bool), Error> {
-        let (mut forgotten, mut is_over, mut last) = (0, false, None);
+    ) -> Result<PageDone, Error> {
+        let (mut done, mut last) = (PageDone::default(), None);
         for ended in page {
             let Some(why) = bounds.why(ended) else {
-                is_over = true;
+                done.first_kept.get_or_insert(ended);
+                done.is_over = true;
                 break;
             };
             let Some(durable) = self.forget_task(ended.task).await? else {
+                done.first_kept.get_or_insert(ended);
                 round.in_use += 1;
                 continue;
             };
             metrics::counter!("taskyard_tasks_forgotten_total", "why" => why.word()).increment(1);
             bounds.excess = bounds.excess.saturating_sub(1);
             round.forgotten += 1;
-            forgotten += 1;
+            done.forgotten += 1;
             last = Some(durable);
         }
         // Commits queue in order, so the last one stands for all. The next look must not find them again.
         if let Some(durable) = last {
             durable.await?;
         }
-        Ok((forgotten, is_over))
+        Ok(done)
     }
 
     fn bounds(&self, tenant: &Tenant) -> Result<Bounds, Error> {
@@ -240,7 +323,8 @@ impl Broker {
         let storage = &self.shared.storage;
         let config = config.to_owned();
         let lane = Lane { task, config };
-        if storage.next_due(&lane)?.is_none() {
+        let head = self.shared.outbox.head(&lane);
+        if storage.next_due(&lane, head)?.is_none() {
             return Ok(false);
         }
         let state = storage.delivery_state(&lane)?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use taskyard_storage::WorkItem;
 use taskyard_task::decide::{Outcome, RetryPolicy};
 use taskyard_task::{
-    Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, Phase, Refusal, Seq,
-    TaskId, Ticket, Timestamp,
+    Change, Commit, EgressPolicy, Entry, Event, Header, Input, InputKind, LightEntry, Phase,
+    Refusal, Seq, TaskId, Ticket, Timestamp,
 };
 
 use crate::broker::Broker;
@@ -16,7 +16,7 @@ use crate::slots::Slot;
 
 /// Ended tasks with more entries than this leave a snapshot: below it, folding the log costs no more
 /// than reading one.
-const SNAPSHOT_BEYOND: u64 = 64;
+const OUTLINE_BEYOND: u64 = 64;
 /// Entries that are read at once while looking for what came from outside.
 const PAGE: usize = 64;
 /// How long a task waits whose run could not begin, so that a disk that does not answer is not asked all
@@ -305,17 +305,15 @@ impl Run {
         let mut after = seq;
         while self.peek(|header| header.last_outside) > after {
             applied.mark_unchanged();
-            let page = self
-                .broker
-                .shared
-                .storage
-                .log(self.header.id, after, PAGE)?;
+            let storage = &self.broker.shared.storage;
+            let page = storage.light_log(self.header.id, after, PAGE)?;
             if page.is_empty() {
                 // It is decided, but not durable yet.
                 self.applied(&mut applied).await?;
             }
-            for (seq, entry) in page {
+            for (seq, LightEntry { entry, .. }) in page {
                 if entry.event.is_from_outside() {
+                    // It adds nothing to artifacts, so it is whole.
                     return Ok(Some((seq, entry)));
                 }
                 after = seq;
@@ -367,19 +365,19 @@ impl Run {
         self.release();
         let (changed, committed) = settled?;
         match committed {
-            Some(committed) if leaves_snapshot(&changed.header) => {
+            Some(committed) if leaves_outline(&changed.header) => {
                 committed.await?;
-                self.leave_snapshot(&changed.header).await
+                self.leave_outline(&changed.header).await
             }
             _ => Ok(()),
         }
     }
 
-    async fn leave_snapshot(&self, header: &Header) -> Result<(), Error> {
+    async fn leave_outline(&self, header: &Header) -> Result<(), Error> {
         let task = header.id;
-        let view = Box::new(self.broker.fold(header)?);
-        let place = self.broker.shared.storage.reserve(view.size()).await?;
-        let change = Change::Snapshot { task, view };
+        let outline = Box::new(self.broker.fold(header)?);
+        let place = self.broker.shared.storage.reserve(outline.size()).await?;
+        let change = Change::Outline { task, outline };
         let commit = Commit::new(task.partition(), header.epoch, vec![change]);
         place.submit(commit, Arc::clone(&self.slot) as _).await?;
         Ok(())
@@ -411,8 +409,8 @@ impl Run {
 }
 
 /// Whether an ended task is long enough that reading it again should be spared.
-pub(crate) fn leaves_snapshot(header: &Header) -> bool {
-    header.is_ended() && header.last.0 > SNAPSHOT_BEYOND
+pub(crate) fn leaves_outline(header: &Header) -> bool {
+    header.is_ended() && header.last.0 > OUTLINE_BEYOND
 }
 
 impl Drop for Run {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures::FutureExt;
 use futures::future::Shared;
 use taskyard_storage::{Durable, ReadError, Reservation, Storage};
-use taskyard_task::{Change, Commit, Entry, Event, Header, TaskId, TaskView};
+use taskyard_task::{Change, Commit, Entry, Event, Header, LightEntry, Outline, TaskId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -371,17 +371,17 @@ impl Turn<'_> {
 
 /// What the first commit of a task amounts to.
 fn whole(header: &Header, commit: &Commit) -> TaskSnapshot {
-    let mut view = TaskView::default();
+    let mut outline = Outline::default();
     for change in &commit.changes {
         if let Change::Append { task, seq, entry } = change
             && *task == header.id
         {
-            view.apply_counting(&header.rewound, *seq, entry.clone());
+            outline.apply(&header.rewound, *seq, LightEntry::whole(entry.clone()));
         }
     }
     TaskSnapshot {
         header: header.clone(),
-        view,
+        outline,
     }
 }
 

@@ -3,6 +3,7 @@
 mod api_keys;
 mod by_context;
 mod children;
+mod content;
 mod contexts;
 mod hold;
 mod operator;
@@ -51,6 +52,11 @@ impl Inspector for AnyComponent {
         };
         std::future::ready(Ok(manifest)).boxed()
     }
+}
+
+/// What is due to a webhook.
+async fn due(yard: &Yard, lane: &Lane) -> Option<Delivery> {
+    yard.broker.next_delivery(lane).await.unwrap().due()
 }
 
 fn agent() -> AgentName {
@@ -214,9 +220,9 @@ async fn a_blocking_send_gets_the_end_with_all_artifacts() {
     run.record(chunk("lo", false)).await.unwrap();
     run.settle(completed()).await.unwrap();
     let end = yard.broker.turn_end(&sent).await.unwrap();
-    assert_eq!(end.view.state, TaskState::Completed);
+    assert_eq!(end.outline.view.state, TaskState::Completed);
     let parts = ["hel", "lo"].map(Part::text);
-    assert_eq!(end.view.artifacts[0].parts, parts);
+    assert_eq!(end.outline.view.artifacts[0].parts, parts);
 }
 
 #[tokio::test]
@@ -230,7 +236,7 @@ async fn a_direct_answer_shows_no_task() {
     .await
     .unwrap();
     let end = yard.broker.turn_end(&sent).await.unwrap();
-    assert_eq!(end.view.reply.unwrap().1, [Part::text("pong")]);
+    assert_eq!(end.outline.view.reply.unwrap().1, [Part::text("pong")]);
     let got = yard.broker.get(&caller(""), &agent(), sent.task).await;
     assert!(matches!(got, Err(Error::TaskNotFound)));
     let query = ListQuery {
@@ -266,7 +272,7 @@ async fn a_quiet_task_is_shown_after_a_while_and_can_no_longer_reply() {
     .unwrap();
     let end = yard.broker.turn_end(&sent).await.unwrap();
     assert_eq!(
-        (end.view.reply, end.view.state),
+        (end.outline.view.reply, end.outline.view.state),
         (None, TaskState::Completed)
     );
 }
@@ -279,7 +285,13 @@ async fn an_answer_begins_a_new_run_of_the_same_log() {
     run.record(ask()).await.unwrap();
     drop(run);
     assert_eq!(
-        yard.broker.turn_end(&sent).await.unwrap().view.state,
+        yard.broker
+            .turn_end(&sent)
+            .await
+            .unwrap()
+            .outline
+            .view
+            .state,
         TaskState::InputRequired
     );
 
@@ -309,7 +321,13 @@ async fn an_answer_begins_a_new_run_of_the_same_log() {
     );
     run.settle(completed()).await.unwrap();
     assert_eq!(
-        yard.broker.turn_end(&sent).await.unwrap().view.state,
+        yard.broker
+            .turn_end(&sent)
+            .await
+            .unwrap()
+            .outline
+            .view
+            .state,
         TaskState::Completed
     );
 }
@@ -458,7 +476,7 @@ async fn a_watch_resumes_without_loss_or_repetition() {
         .await
         .unwrap();
     let parts = vec![Part::text("x"); 600];
-    assert_eq!(snapshot.view.artifacts[0].parts, parts);
+    assert_eq!(snapshot.outline.view.artifacts[0].parts, parts);
 }
 
 #[tokio::test]
@@ -518,7 +536,7 @@ async fn a_repeated_request_shows_no_task_that_was_answered_directly() {
     let again = yard.broker.send(&me, keyed(true)).await.unwrap();
     assert_eq!(again, first);
     let end = yard.broker.turn_end(&again).await.unwrap();
-    assert!(end.view.reply.is_some() && !end.header.announced);
+    assert!(end.outline.view.reply.is_some() && !end.header.announced);
 }
 
 #[tokio::test]

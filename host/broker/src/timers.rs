@@ -4,36 +4,38 @@
 
 use std::time::Duration;
 
+use taskyard_storage::Health;
 use taskyard_task::{Input, Partition, TaskId, Timestamp};
 
 use crate::broker::{Broker, input_size};
 use crate::error::Error;
+use crate::look_back::LookBack;
 use crate::slots::Committed;
 
 /// How often the rows are looked at: how late a retry can be.
 const TICK: Duration = Duration::from_millis(100);
 /// Rows of one partition that are taken up at once.
 const MOST: usize = 256;
-/// Rows can be written a little after the moment that they are for was looked at. Looking back this
-/// far finds them, and spares walking over all rows that were ever deleted.
+/// See [`LookBack`].
 const LOOK_BACK_MS: u64 = 60_000;
 
 impl Broker {
     pub(crate) async fn run_timers(self) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut since = Timestamp::default();
+        let mut look_back = LookBack::new(LOOK_BACK_MS);
         loop {
             tokio::select! {
                 () = self.shared.closing.cancelled() => return,
                 _ = tick.tick() => {}
             }
-            if self.shared.storage.failed().is_some() {
+            let health = self.shared.storage.health();
+            if let Health::Failed(_) = health {
                 self.shared.failed.cancel();
                 return;
             }
-            match self.fire(since).await {
-                Ok(now) => since = Timestamp(now.0.saturating_sub(LOOK_BACK_MS)),
+            match self.fire(look_back.since()).await {
+                Ok(now) => look_back.looked(now, health == Health::Writable),
                 Err(error) => tracing::error!(%error, "cannot look after timers"),
             }
         }
@@ -43,24 +45,27 @@ impl Broker {
     async fn fire(&self, since: Timestamp) -> Result<Timestamp, Error> {
         let now = self.shared.sources.clock.now();
         for partition in Partition::all() {
-            loop {
-                let due = self.shared.storage.timers(partition, since, now, MOST)?;
+            let storage = &self.shared.storage;
+            let mut due = storage.timers(partition, since, now, MOST)?;
+            // What could not be taken up is looked at by the next tick. So nothing is looked at twice, and the
+            // rows that a page deleted are not walked over for the next one.
+            while let Some(last) = due.last().copied() {
                 let is_last = due.len() < MOST;
-                let changed = self.fire_page(due).await?;
-                // A page that changed nothing would be found again at once; the next tick looks at it.
-                if is_last || !changed {
+                self.fire_page(due).await?;
+                if is_last {
                     break;
                 }
+                due = storage.timers_after(last, now, MOST)?;
             }
         }
         Ok(now)
     }
 
-    /// Hands over all of a page, then waits for the disk once. Tells whether anything changed. A task that
-    /// cannot be taken up keeps no other waiting.
-    async fn fire_page(&self, due: Vec<TaskId>) -> Result<bool, Error> {
+    /// Hands over all of a page, then waits for the disk once. A task that cannot be taken up keeps no other
+    /// waiting.
+    async fn fire_page(&self, due: Vec<(Timestamp, TaskId)>) -> Result<(), Error> {
         let mut last = None;
-        for task in due {
+        for (_, task) in due {
             match self.due(task).await {
                 Ok(Some(durable)) => last = Some(durable),
                 Ok(None) => {}
@@ -69,11 +74,10 @@ impl Broker {
             }
         }
         // Commits queue in order, so the last one stands for all. The next look must not find them again.
-        let Some(durable) = last else {
-            return Ok(false);
-        };
-        durable.await?;
-        Ok(true)
+        if let Some(durable) = last {
+            durable.await?;
+        }
+        Ok(())
     }
 
     /// Nothing if nothing is to be done any more.

@@ -152,6 +152,28 @@ impl Watch {
         Ok(snapshot)
     }
 
+    /// The task as the client's message `sent` left it; [`Watch::next`] goes on behind it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be read.
+    pub async fn snapshot_of_sent(&mut self, sent: Seq) -> Result<TaskSnapshot, Error> {
+        let header = self.until(|header| header.last >= sent).await?;
+        let mut snapshot = self.broker.snapshot_at(header.clone(), sent)?;
+        // A message to a task that waited also made it work again, in the entry behind its own: nobody must
+        // take the old question for a new one.
+        if snapshot.outline.view.state.is_interrupted() && header.last > sent {
+            snapshot = self.broker.snapshot_at(header, sent.next())?;
+        }
+        self.after = snapshot.outline.view.last;
+        Ok(snapshot)
+    }
+
+    /// Where the task is.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
     /// Goes on behind entry `seq`.
     pub fn resume_after(&mut self, seq: Seq) {
         self.after = seq;

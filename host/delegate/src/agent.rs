@@ -58,6 +58,11 @@ impl Agents {
         }
     }
 
+    /// How many requests of the host, of workers too, may be under way at once.
+    pub(crate) fn most_requests(&self) -> usize {
+        self.outbound.most_requests()
+    }
+
     /// The agent that does a child, by its card of lately.
     pub(crate) async fn known(
         &self,

@@ -21,8 +21,8 @@ use crate::pace::Pace;
 use crate::problem::Problem;
 use crate::schedule::Verdict;
 
-/// Children that are followed by a stream at once. Each holds a connection; the others are looked at now
-/// and then.
+/// Children that are followed by a stream at once, and never more than half of the requests that the host may
+/// have under way: each is one, as long as its child works. The others are looked at now and then.
 const MAX_STREAMS: usize = 128;
 /// How long a child rests when the broker cannot say or take what is known of it.
 const DESK_PAUSE: Duration = Duration::from_secs(1);
@@ -77,11 +77,11 @@ impl<D: Desk> Follower<D> {
     ) -> Self {
         Self {
             desk,
-            agents,
             clock,
             ids,
             pace,
-            streams: Semaphore::new(MAX_STREAMS),
+            streams: Semaphore::new(MAX_STREAMS.min(agents.most_requests() / 2)),
+            agents,
             stop,
         }
     }

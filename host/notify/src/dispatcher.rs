@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use taskyard_broker::{Broker, Delivery, Lane};
+use taskyard_broker::{Broker, Delivery, Lane, NextDelivery};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_task::Timestamp;
 use taskyard_task::commit::DeliveryState;
@@ -132,20 +132,16 @@ impl<O: Outbox> Dispatcher<O> {
     /// One turn of a lane: at most one notification, so that lanes with many take turns.
     pub(crate) async fn serve(&self, lane: Lane) -> (Lane, Verdict) {
         let verdict = match self.outbox.next_delivery(&lane).await {
-            Ok(None) => Verdict::Nothing,
-            Ok(Some(delivery)) => self.attempt(delivery).await,
+            Ok(NextDelivery::Nothing) => Verdict::Nothing,
+            // Without a moment it is given up: a new registration clears that, and so does an operator.
+            Ok(NextDelivery::NotBefore(at)) => at.map_or(Verdict::Nothing, Verdict::Later),
+            Ok(NextDelivery::Due(delivery)) => self.attempt(*delivery).await,
             Err(error) => self.pause(&lane, &error),
         };
         (lane, verdict)
     }
 
     async fn attempt(&self, delivery: Delivery) -> Verdict {
-        match delivery.state.as_ref().map(|state| state.retry_at) {
-            // Given up; a new registration of the webhook clears the state, and so does an operator.
-            Some(None) => return Verdict::Nothing,
-            Some(Some(at)) if at > self.clock.now() => return Verdict::Later(at),
-            Some(Some(_)) | None => {}
-        }
         let outcome = self.poster.post(&delivery).await;
         self.report(&delivery, outcome).await
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use taskyard_broker::{Broker, Delivery, Error, Lane};
+use taskyard_broker::{Broker, Delivery, Error, Lane, NextDelivery};
 use taskyard_task::commit::DeliveryState;
 
 /// The durable queue of notifications.
@@ -13,7 +13,7 @@ pub(crate) trait Outbox: Send + Sync {
     fn next_delivery(
         &self,
         lane: &Lane,
-    ) -> impl Future<Output = Result<Option<Delivery>, Error>> + Send;
+    ) -> impl Future<Output = Result<NextDelivery, Error>> + Send;
     /// Strikes a notification off.
     fn delivered(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Error>> + Send;
     /// Writes down that a notification could not be delivered.
@@ -29,7 +29,7 @@ impl Outbox for Broker {
         self.lanes_ready().await
     }
 
-    async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
+    async fn next_delivery(&self, lane: &Lane) -> Result<NextDelivery, Error> {
         self.next_delivery(lane).await
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use taskyard_broker::{Delivery, Error, Lane};
+use taskyard_broker::{Delivery, Error, Lane, NextDelivery};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
 use taskyard_task::commit::DeliveryState;
@@ -81,6 +81,7 @@ fn is_whole(request: &[u8]) -> bool {
 struct Scripted(Arc<Inner>);
 
 struct Inner {
+    clock: Clock,
     lane: Lane,
     config: PushConfig,
     due: Mutex<BTreeSet<u64>>,
@@ -91,6 +92,10 @@ struct Inner {
 
 impl Scripted {
     fn new(config: PushConfig, due: impl IntoIterator<Item = u64>) -> Self {
+        Self::at(Clock::system(), config, due)
+    }
+
+    fn at(clock: Clock, config: PushConfig, due: impl IntoIterator<Item = u64>) -> Self {
         let lane = Lane {
             task: IdSource::seeded(7).task_id(None),
             config: config.id.clone(),
@@ -98,6 +103,7 @@ impl Scripted {
         let announced = Notify::new();
         announced.notify_one();
         Self(Arc::new(Inner {
+            clock,
             lane,
             config,
             due: Mutex::new(due.into_iter().collect()),
@@ -124,9 +130,17 @@ impl Outbox for Scripted {
         vec![self.0.lane.clone()]
     }
 
-    async fn next_delivery(&self, lane: &Lane) -> Result<Option<Delivery>, Error> {
+    async fn next_delivery(&self, lane: &Lane) -> Result<NextDelivery, Error> {
+        if let Some(state) = self.state()
+            && state.retry_at.is_none_or(|at| at > self.0.clock.now())
+        {
+            return Ok(NextDelivery::NotBefore(state.retry_at));
+        }
         let oldest = self.0.due.lock().unwrap().first().copied();
-        Ok(oldest.map(|seq| Delivery {
+        let Some(seq) = oldest else {
+            return Ok(NextDelivery::Nothing);
+        };
+        Ok(NextDelivery::Due(Box::new(Delivery {
             lane: lane.clone(),
             seq: Seq(seq),
             config: self.0.config.clone(),
@@ -135,7 +149,7 @@ impl Outbox for Scripted {
                 WireVersion::V03 => old_payload(),
             },
             state: self.state(),
-        }))
+        })))
     }
 
     async fn delivered(&self, delivery: &Delivery) -> Result<(), Error> {
@@ -275,9 +289,9 @@ async fn proofs(config: PushConfig, mut webhook: Webhook) -> Vec<(String, Claims
     let folder = tempfile::tempdir().unwrap();
     let none = taskyard_signing::Config::default();
     let keys = Keyring::open(&none, folder.path(), &IdSource::seeded(1)).unwrap();
-    let outbox = Scripted::new(config, [5]);
     let guard = UrlGuard::new(&self::config()).unwrap();
     let (clock, ids) = (Clock::simulated(Timestamp(90_000)), IdSource::seeded(1));
+    let outbox = Scripted::at(clock.clone(), config, [5]);
     let mut dispatcher =
         Dispatcher::new(&self::config(), guard, outbox.clone(), clock.clone(), ids).unwrap();
     let issuer = Issuer::new(

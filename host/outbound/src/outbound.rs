@@ -53,6 +53,12 @@ impl Outbound {
         })))
     }
 
+    /// How many requests may be under way at once.
+    #[must_use]
+    pub fn most_requests(&self) -> usize {
+        self.0.config.max_concurrent
+    }
+
     /// Whether `policy` allows requests to `url`. What a name stands for is judged when it is connected to.
     ///
     /// # Errors

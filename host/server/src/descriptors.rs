@@ -11,6 +11,9 @@ use tracing::{debug, warn};
 const OWN: usize = 64;
 /// Below this, operators are told: not because it does not work, but because it is less than they expect.
 const LOW: usize = 4_096;
+/// From here on, connections to others may be kept for their next request. Each is for a time, however many there
+/// are, so this leaves room for thousands of them.
+const KEEPS_IDLE: usize = 65_536;
 /// More than anybody uses; a limit that is none counts as this.
 const MOST: usize = 1 << 20;
 
@@ -50,7 +53,7 @@ impl Budget {
             operators,
             requests,
             notifications,
-            keeps_idle: limit >= LOW,
+            keeps_idle: limit >= KEEPS_IDLE,
         }
     }
 }
@@ -112,7 +115,7 @@ mod tests {
             (128, [20, 20, 4, 8, 4], false),
             (256, [48, 72, 12, 24, 12], false),
             (1_024, [240, 360, 60, 120, 60], false),
-            (4_096, [1_008, 1_512, 252, 504, 252], true),
+            (4_096, [1_008, 1_512, 252, 504, 252], false),
             (65_536, [16_368, 16_384, 256, 4_096, 1_024], true),
             (1 << 20, [16_384, 16_384, 256, 4_096, 1_024], true),
             (usize::MAX, [16_384, 16_384, 256, 4_096, 1_024], true),

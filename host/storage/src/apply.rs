@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rocksdb::{DB, WriteBatch};
+use rocksdb::{DB, ReadOptions, WriteBatch};
 use serde::Serialize;
-use taskyard_task::{Change, Commit, Digest, Header, Phase, Seq, TaskId};
+use taskyard_task::{Change, Commit, Digest, Entry, Header, LightEntry, Phase, Seq, TaskId};
 
 use crate::count::{Counts, Number, Tally};
 use crate::key;
-use crate::read::ReadError;
+use crate::read::{ReadError, end_of_prefix};
 use crate::record;
 use crate::table::Table;
 
@@ -123,10 +123,10 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn simple(&mut self, commit: &Commit, change: &Change) -> Result<(), ApplyError> {
         match change {
-            Change::Append { task, seq, entry } => {
-                self.put(Table::Log, &key::log(*task, *seq), entry)
+            Change::Append { task, seq, entry } => self.append(&key::log(*task, *seq), entry),
+            Change::Outline { task, outline } => {
+                self.put(Table::Outline, &key::task(*task), outline)
             }
-            Change::Snapshot { task, view } => self.put(Table::Snapshot, &key::task(*task), view),
             Change::Notify { task, config, seq } => {
                 self.put_raw(Table::Outbox, &key::outbox(*task, config, *seq), &[])
             }
@@ -187,6 +187,16 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// What is large is kept apart, so that whoever does not need it does not read it.
+    fn append(&mut self, key: &[u8], entry: &Entry) -> Result<(), ApplyError> {
+        if !entry.has_much_content() {
+            return self.put(Table::Log, key, entry);
+        }
+        self.put(Table::Content, key, entry)?;
+        let light = LightEntry::of(entry.clone());
+        self.put_raw(Table::Log, key, &record::encode_light(&light)?)
+    }
+
     /// The entry that parks a task is the last one of the decision that does.
     fn parked(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
         let since = |header: &Header| (header.phase == Phase::Parked).then_some(header.status_at);
@@ -216,7 +226,8 @@ impl<'a> Rows<'a> {
                 self.delete(Table::Log, &key::log(task, Seq(seq)))?;
             }
         }
-        self.delete(Table::Snapshot, &key::task(task))?;
+        self.forget_content(task)?;
+        self.delete(Table::Outline, &key::task(task))?;
         for config in &header.push {
             self.delete(Table::PushConfig, &key::push_config(task, config))?;
             self.delete(Table::Delivery, &key::lane(task, config))?;
@@ -228,6 +239,26 @@ impl<'a> Rows<'a> {
             self.delete(Table::TaskKey, &key::task_key(task, *key))?;
         }
         Ok(())
+    }
+
+    /// Most tasks have none. The rows are durable: a task is forgotten long after its last entry.
+    fn forget_content(&mut self, task: TaskId) -> Result<(), ApplyError> {
+        let prefix = key::task(task);
+        let mut options = ReadOptions::default();
+        if let Some(end) = end_of_prefix(&prefix) {
+            options.set_iterate_upper_bound(end);
+        }
+        let table = self.table(Table::Content)?;
+        let mut rows = self.db.raw_iterator_cf_opt(table, options);
+        rows.seek(&prefix);
+        for _ in 0..SHORT_LOG {
+            let Some(key) = rows.key() else {
+                return Ok(rows.status()?);
+            };
+            self.batch.delete_cf(table, key);
+            rows.next();
+        }
+        self.delete_prefix(Table::Content, prefix)
     }
 
     pub(crate) fn put<T: Serialize>(

@@ -2,7 +2,8 @@
 //! place has.
 
 use rocksdb::ReadOptions;
-use taskyard_task::{StatePlace, Stored, TaskId, Timestamp};
+use taskyard_task::commit::StateBefore;
+use taskyard_task::{StatePlace, Stored, TaskId};
 
 use crate::apply::{Applier, ApplyError, Rows};
 use crate::count::Number;
@@ -15,16 +16,16 @@ use crate::table::Table;
 const FEW: u64 = 32;
 
 impl Applier {
-    /// Writes or removes a key. `before` is when what it replaces is gone, if there was something.
+    /// Writes or removes a key.
     pub(crate) fn put_state(
         &mut self,
         rows: &mut Rows<'_>,
         (place, name): (&StatePlace, &str),
-        before: Option<Option<Timestamp>>,
+        before: StateBefore,
         after: Option<&Stored>,
     ) -> Result<(), ApplyError> {
         let key = key::state(place, name);
-        if let Some(moment) = before.flatten() {
+        if let Some(moment) = before.expires_at() {
             rows.delete(Table::StateExpiry, &key::state_expiry(moment, place, name))?;
         }
         match after {
@@ -40,7 +41,7 @@ impl Applier {
             }
             None => rows.delete(Table::State, &key)?,
         }
-        let by = i64::from(after.is_some()) - i64::from(before.is_some());
+        let by = i64::from(after.is_some()) - i64::from(before.is_something());
         // What expires after its task was dropped is counted out a second time, which goes below nothing.
         let key = key::state_count(place);
         self.counts.change(rows, key, |count| count.add(by))

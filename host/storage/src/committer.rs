@@ -137,6 +137,7 @@ impl Committer {
             health: told,
             end,
             last: HashMap::new(),
+            owed: Owed::Nothing,
         };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
@@ -165,7 +166,15 @@ impl Committer {
     }
 
     pub(crate) fn health(&self) -> Health {
-        self.health.borrow().clone()
+        let health = self.health.borrow().clone();
+        match health {
+            Health::Failed(_) => health,
+            // It ends after this, or after a failure that it told.
+            _ if self.health.has_changed().is_err() => Health::Failed(Failed {
+                reason: "the committer panicked; the log of the host says where".into(),
+            }),
+            health => health,
+        }
     }
 
     /// Resolves once nothing can be written.
@@ -205,22 +214,48 @@ struct Writer<L> {
     /// Closed when the host ends.
     end: std::sync::mpsc::Receiver<()>,
     last: HashMap<Partition, u64>,
+    owed: Owed,
+}
+
+/// What is to be written before a trouble counts as over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// There is none.
+    Nothing,
+    /// All that waits after the group that is being written.
+    All,
+    /// So many commits.
+    Commits(usize),
 }
 
 impl<L: CommitLog> Writer<L> {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(MAX_GROUP);
         while jobs.blocking_recv_many(&mut waiting, MAX_GROUP) > 0 {
-            if !self.write(waiting.drain(..)) {
+            if !self.write(waiting.drain(..), &jobs) {
                 return;
             }
         }
     }
 
-    /// Writes a group and tells who waits. Whether there is a point in going on.
-    fn write(&mut self, jobs: impl Iterator<Item = Job>) -> bool {
+    /// After a trouble, all that was handed over before or meanwhile is written before callers are let in again:
+    /// whoever was told that it is not known whether a call has an effect may repeat it then, and must find it.
+    fn catch_up(&mut self, written: usize, waiting: usize) {
+        self.owed = match self.owed {
+            Owed::Nothing => return,
+            Owed::All => Owed::Commits(waiting),
+            Owed::Commits(count) => Owed::Commits(count.saturating_sub(written)),
+        };
+        if self.owed == Owed::Commits(0) {
+            self.owed = Owed::Nothing;
+            self.tell_writable();
+        }
+    }
+
+    /// Writes a group and tells who waits; others are in the queue. Whether there is a point in going on.
+    fn write(&mut self, group: impl Iterator<Item = Job>, queue: &mpsc::Receiver<Job>) -> bool {
         let split = |job: Job| (job.commit, (job.durable, job._keep, job._bytes));
-        let (commits, waiting): (Vec<_>, Vec<_>) = jobs.map(split).unzip();
+        let (commits, waiting): (Vec<_>, Vec<_>) = group.map(split).unzip();
         let group = match self.append(commits) {
             Ok(group) => group,
             Err(reason) => {
@@ -231,6 +266,7 @@ impl<L: CommitLog> Writer<L> {
         };
         metrics::histogram!("taskyard_commit_batch_size").record(group.len() as f64);
         (self.on_applied)(&group);
+        self.catch_up(group.len(), queue.len());
         for (durable, keep, bytes) in waiting {
             // First, so that whoever waited finds nothing of the commit on its way any more.
             drop((keep, bytes));
@@ -334,7 +370,7 @@ impl<L: CommitLog> Writer<L> {
             let done = self.log.recover().map(|()| what(self));
             reason = match done {
                 Ok(Ok(done)) => {
-                    self.tell_writable();
+                    self.owed = Owed::All;
                     return Ok(done);
                 }
                 Err(Trouble::Shortage(problem)) => {

@@ -195,7 +195,14 @@ fn table_options(table: Table, cache: &Cache) -> Options {
     options.set_compression_type(DBCompressionType::Lz4);
     // Tasks move through lists, timers and queues, and leave deleted rows behind. Whoever reads the first
     // rows of these tables again and again must not walk over many that are gone.
-    if let Table::Index | Table::Timer | Table::Ended | Table::Letter = table {
+    if let Table::Index
+    | Table::Timer
+    | Table::Ended
+    | Table::Letter
+    | Table::Outbox
+    | Table::StateExpiry
+    | Table::Parked = table
+    {
         options.add_compact_on_deletion_collector_factory(DENSE_WINDOW, DENSE_DELETIONS, 0.0);
     }
     options

@@ -17,34 +17,55 @@ pub struct EndedTask {
 }
 
 impl Storage {
-    /// The first tenant behind `behind` that has ended tasks.
+    /// The first tenant behind `behind` that has ended tasks. `known` is the first one behind it of which it is
+    /// known that all its tasks that ended earlier are forgotten: their rows are not walked over again.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn tenant_with_ended(&self, behind: Option<&Tenant>) -> Result<Option<Tenant>, ReadError> {
-        let start = behind.map(key::ended_behind).unwrap_or_default();
+    pub fn tenant_with_ended(
+        &self,
+        behind: Option<&Tenant>,
+        known: Option<(&Tenant, Timestamp)>,
+    ) -> Result<Option<Tenant>, ReadError> {
+        let mut start = behind.map(key::ended_behind).unwrap_or_default();
+        if let Some((tenant, from)) = known {
+            let found = self.first_ended(&start, Some(key::ended_of(tenant)))?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            start = key::ended_from(tenant, from);
+        }
+        self.first_ended(&start, None)
+    }
+
+    /// The tenant of the first row from `start` on and before `end`.
+    fn first_ended(&self, start: &[u8], end: Option<Vec<u8>>) -> Result<Option<Tenant>, ReadError> {
         let tables = self.tables()?;
-        let mut rows = tables.rows(Table::Ended, &start, &[])?;
+        let mut rows = tables.rows_before(Table::Ended, start, end)?;
         let row = rows.next()?;
         row.map(|(key, _)| Ok(read_ended(key)?.0)).transpose()
     }
 
-    /// At most `most` ended tasks of a tenant behind `after`, those first that ended first.
+    /// At most `most` tasks of a tenant that ended at `from` or later, behind `after`, those first that ended
+    /// first.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn ended(
         &self,
         tenant: &Tenant,
+        from: Timestamp,
         after: Option<EndedTask>,
         most: usize,
     ) -> Result<Vec<EndedTask>, ReadError> {
         let prefix = key::ended_of(tenant);
         let after = after.map(|after| key::ended_row(tenant, after.ended_at, after.task));
         let mut found = Vec::new();
-        let start = after.as_deref().unwrap_or(&prefix);
+        let start = after
+            .clone()
+            .unwrap_or_else(|| key::ended_from(tenant, from));
         let tables = self.tables()?;
-        let mut rows = tables.rows(Table::Ended, start, &prefix)?;
+        let mut rows = tables.rows(Table::Ended, &start, &prefix)?;
         while found.len() < most
             && let Some((key, _)) = rows.next()?
         {

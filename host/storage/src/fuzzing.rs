@@ -2,7 +2,7 @@
 //! check what must hold. The corpus of each is walked by an ordinary test.
 
 use taskyard_task::entry::Entry;
-use taskyard_task::{Agent, Header, TaskView};
+use taskyard_task::{Agent, Header, LightEntry, Outline, TaskView};
 
 use crate::{key, record};
 
@@ -14,6 +14,8 @@ pub fn record(bytes: &[u8]) {
     check::<Entry>(bytes);
     check::<Header>(bytes);
     check::<TaskView>(bytes);
+    check::<LightEntry>(bytes);
+    check::<Outline>(bytes);
     check::<Agent>(bytes);
 }
 

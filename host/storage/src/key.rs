@@ -157,6 +157,11 @@ pub(crate) fn read_lane(key: &[u8]) -> Option<Lane> {
 }
 
 pub(crate) fn read_outbox_seq(key: &[u8]) -> Option<Seq> {
+    read_log_seq(key)
+}
+
+/// The number of the entry whose key in the log this is.
+pub(crate) fn read_log_seq(key: &[u8]) -> Option<Seq> {
     let (_, seq) = key.split_last_chunk::<8>()?;
     Some(Seq(u64::from_be_bytes(*seq)))
 }
@@ -337,6 +342,12 @@ pub(crate) fn ended_of(tenant: &Tenant) -> Vec<u8> {
     Writer::new().text(tenant.as_str()).done()
 }
 
+/// Where the tasks of a tenant begin that ended at `moment` or later.
+pub(crate) fn ended_from(tenant: &Tenant, moment: Timestamp) -> Vec<u8> {
+    let writer = Writer::new().text(tenant.as_str());
+    writer.number(moment.0).done()
+}
+
 /// Where the ended tasks of tenants behind this one begin.
 pub(crate) fn ended_behind(tenant: &Tenant) -> Vec<u8> {
     let writer = Writer::new().bytes(tenant.as_str().as_bytes());
@@ -412,6 +423,11 @@ pub(crate) fn read_state(row: &[u8], place: usize) -> Option<&str> {
 pub(crate) fn state_expiry(moment: Timestamp, at: &StatePlace, key: &str) -> Vec<u8> {
     let row = state(at, key);
     Writer::new().number(moment.0).bytes(&row).done()
+}
+
+/// Where the rows of keys begin that expire at `moment` or later.
+pub(crate) fn state_expiry_from(moment: Timestamp) -> Vec<u8> {
+    Writer::new().number(moment.0).done()
 }
 
 pub(crate) fn read_state_expiry(row: &[u8]) -> Option<Timestamp> {

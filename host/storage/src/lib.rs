@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod health;
 mod key;
 mod list;
+mod log;
 #[doc(hidden)]
 pub mod measured;
 mod open;

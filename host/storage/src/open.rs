@@ -17,7 +17,7 @@ use crate::table::Table;
 use crate::upgrade;
 
 /// The format that this version writes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// The oldest format that it reads, and brings forward. Format 1 belongs to the worker world 0.1, whose components do not link.
 const OLDEST_FORMAT: u32 = 2;
 
@@ -167,7 +167,7 @@ fn check_format(db: &DB, folder: &Path) -> Result<(), OpenError> {
         }),
         Some(Ok(FORMAT)) => Ok(()),
         Some(Ok(found)) if found < FORMAT => {
-            upgrade::from_2(db).map_err(|error| other(error.to_string()))?;
+            upgrade::from(db, found).map_err(|error| other(error.to_string()))?;
             write_format(db).map_err(other)
         }
         Some(Ok(found)) => Err(OpenError::NewerFormat {

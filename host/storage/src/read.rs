@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use taskyard_task::commit::{DeliveryState, Remembered};
 use taskyard_task::{
-    Agent, AgentName, ApiKey, Digest, Entry, Header, Letter, Partition, Plugin, Priority,
-    PushConfig, RemoteChild, RemoteId, Seq, TaskId, TaskView, Tenant, Timestamp,
+    Agent, AgentName, ApiKey, Digest, Header, Letter, Partition, Plugin, Priority, PushConfig,
+    RemoteChild, RemoteId, Seq, TaskId, Tenant, Timestamp,
 };
 
 use crate::count::{Counter, Number};
@@ -17,9 +17,6 @@ use crate::key::{self, Lane};
 use crate::open::Storage;
 use crate::record::{self, RecordError};
 use crate::table::Table;
-
-/// What one page of a log may hold in memory: entries can be large, and readers are many.
-const MAX_PAGE_BYTES: usize = 4 << 20;
 
 /// The disk or a record on it cannot be read. Always a fault of the host or of its disk.
 #[derive(Debug, thiserror::Error)]
@@ -65,41 +62,6 @@ impl Storage {
         self.get(Table::Header, &key::task(task))
     }
 
-    /// At most `most` entries of a task's log behind `after`, in order; fewer if they are large, but
-    /// none only if there is none.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn log(
-        &self,
-        task: TaskId,
-        after: Seq,
-        most: usize,
-    ) -> Result<Vec<(Seq, Entry)>, ReadError> {
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let tables = self.tables()?;
-        let mut rows = tables.rows(Table::Log, &key::log(task, after.next()), &key::task(task))?;
-        while entries.len() < most
-            && bytes < MAX_PAGE_BYTES
-            && let Some((key, value)) = rows.next()?
-        {
-            let mut reader = key::Reader(key);
-            let seq = reader.skip(16).and_then(|()| reader.number());
-            let seq = seq.ok_or_else(|| damaged(Table::Log, "its key is too short"))?;
-            entries.push((Seq(seq), decode(Table::Log, value)?));
-            bytes += value.len();
-        }
-        Ok(entries)
-    }
-
-    /// What the log of an ended task amounts to, if it left that.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn snapshot(&self, task: TaskId) -> Result<Option<TaskView>, ReadError> {
-        self.get(Table::Snapshot, &key::task(task))
-    }
-
     /// Every work item: the tasks that are in line or run. Read once, at start.
     ///
     /// # Errors
@@ -114,7 +76,7 @@ impl Storage {
         Ok(items)
     }
 
-    /// At most `most` tasks of `partition` whose timer is due between `from` and `until`.
+    /// At most `most` tasks of `partition` whose timer is due between `from` and `until`, and when.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -124,11 +86,35 @@ impl Storage {
         from: Timestamp,
         until: Timestamp,
         most: usize,
-    ) -> Result<Vec<TaskId>, ReadError> {
+    ) -> Result<Vec<(Timestamp, TaskId)>, ReadError> {
+        self.timers_behind(partition, &key::timers_from(partition, from), until, most)
+    }
+
+    /// Like [`Storage::timers`], behind this one.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn timers_after(
+        &self,
+        (due, task): (Timestamp, TaskId),
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<(Timestamp, TaskId)>, ReadError> {
+        let mut start = key::timer(due, task);
+        start.push(0);
+        self.timers_behind(task.partition(), &start, until, most)
+    }
+
+    fn timers_behind(
+        &self,
+        partition: Partition,
+        start: &[u8],
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<(Timestamp, TaskId)>, ReadError> {
         let mut due = Vec::new();
-        let start = key::timers_from(partition, from);
         let tables = self.tables()?;
-        let mut rows = tables.rows(Table::Timer, &start, &[partition.number()])?;
+        let mut rows = tables.rows(Table::Timer, start, &[partition.number()])?;
         while due.len() < most
             && let Some((key, _)) = rows.next()?
         {
@@ -137,7 +123,7 @@ impl Storage {
             if moment > until {
                 break;
             }
-            due.push(task);
+            due.push((moment, task));
         }
         Ok(due)
     }
@@ -193,14 +179,16 @@ impl Storage {
         Ok(lanes)
     }
 
-    /// The oldest entry that is due to a lane.
+    /// The oldest entry that is due to a lane, after one that is known to be the last that was delivered: the
+    /// rows of all before it are deleted, and walking over them again for each would cost more and more.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn next_due(&self, lane: &Lane) -> Result<Option<Seq>, ReadError> {
+    pub fn next_due(&self, lane: &Lane, after: Seq) -> Result<Option<Seq>, ReadError> {
         let prefix = key::lane(lane.task, &lane.config);
+        let start = key::outbox(lane.task, &lane.config, after.next());
         let tables = self.tables()?;
-        let mut rows = tables.rows(Table::Outbox, &prefix, &prefix)?;
+        let mut rows = tables.rows(Table::Outbox, &start, &prefix)?;
         let row = rows.next()?;
         Ok(row.and_then(|(key, _)| key::read_outbox_seq(key)))
     }
@@ -383,12 +371,15 @@ impl Storage {
     }
 
     pub(crate) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        let tables = self.tables()?;
-        Ok(tables.db().get_cf(tables.table(table)?, key)?)
+        self.tables()?.row(table, key)
     }
 }
 
 impl Tables {
+    pub(crate) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.db().get_cf(self.table(table)?, key)?)
+    }
+
     /// The rows from `start` on whose keys begin with `prefix`.
     pub(crate) fn rows(
         &self,
@@ -396,8 +387,18 @@ impl Tables {
         start: &[u8],
         prefix: &[u8],
     ) -> Result<Rows<'_>, ReadError> {
+        self.rows_before(table, start, end_of_prefix(prefix))
+    }
+
+    /// The rows from `start` on and before `end`.
+    pub(crate) fn rows_before(
+        &self,
+        table: Table,
+        start: &[u8],
+        end: Option<Vec<u8>>,
+    ) -> Result<Rows<'_>, ReadError> {
         let mut options = ReadOptions::default();
-        if let Some(end) = end_of_prefix(prefix) {
+        if let Some(end) = end {
             // Keeps the iterator from walking over deleted rows of whoever comes next.
             options.set_iterate_upper_bound(end);
         }

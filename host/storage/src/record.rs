@@ -2,9 +2,18 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use taskyard_task::{Entry, LightEntry};
 
-/// The version that is written.
+/// The version of everything but light entries.
 const VERSION: u8 = 1;
+/// An entry of a log without its content, which another row has.
+const LIGHT: u8 = 2;
+
+/// An entry as its row in the log has it.
+pub(crate) enum Logged {
+    Whole(Entry),
+    Light(LightEntry),
+}
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +27,26 @@ pub(crate) enum RecordError {
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+    encode_as(VERSION, value)
+}
+
+pub(crate) fn encode_light(entry: &LightEntry) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+    encode_as(LIGHT, entry)
+}
+
+fn encode_as<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     // Headers and small entries fit.
     let mut bytes = Vec::with_capacity(256);
-    bytes.push(VERSION);
+    bytes.push(version);
     rmp_serde::encode::write(&mut bytes, value)?;
     Ok(bytes)
+}
+
+pub(crate) fn decode_logged(bytes: &[u8]) -> Result<Logged, RecordError> {
+    match bytes.split_first() {
+        Some((&LIGHT, body)) => Ok(Logged::Light(rmp_serde::from_slice(body)?)),
+        _ => decode(bytes).map(Logged::Whole),
+    }
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {

@@ -49,14 +49,21 @@ impl Storage {
         self.count(&key::state_count(place))
     }
 
-    /// At most `most` keys whose time was over at `until`, the oldest first.
+    /// At most `most` keys whose time was over between `from` and `until`, the oldest first. The rows of
+    /// earlier ones are deleted, and need not be walked over again.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn expired_state(&self, until: Timestamp, most: usize) -> Result<Vec<Expired>, ReadError> {
+    pub fn expired_state(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Expired>, ReadError> {
         let mut expired = Vec::new();
         let tables = self.tables()?;
-        let mut rows = tables.rows(Table::StateExpiry, &[], &[])?;
+        let start = key::state_expiry_from(from);
+        let mut rows = tables.rows(Table::StateExpiry, &start, &[])?;
         while expired.len() < most
             && let Some((key, value)) = rows.next()?
         {

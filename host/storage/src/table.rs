@@ -5,12 +5,16 @@
 pub(crate) enum Table {
     /// The host's own facts: the format, the last commit of each partition.
     Meta,
-    /// Task, number -> entry.
+    /// Task, number -> entry, without its content if that is much.
     Log,
+    /// Task, number -> entry with all of its content, where the log lacks it.
+    Content,
     /// Task -> header.
     Header,
-    /// Task -> what its long log amounts to.
+    /// Until format 3: task -> what its long log amounts to, with all content. Has no rows any more.
     Snapshot,
+    /// Task -> what its long log amounts to, and where the content of its artifacts is.
+    Outline,
     /// Tenant, agent, perhaps conversation, state, moment, task that clients know of -> nothing. And: tenant,
     /// agent, conversation, moment, task that ended in a direct message -> nothing.
     Index,
@@ -57,11 +61,13 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Meta,
         Self::Log,
+        Self::Content,
         Self::Header,
         Self::Snapshot,
+        Self::Outline,
         Self::Index,
         Self::Tally,
         Self::Count,
@@ -89,8 +95,10 @@ impl Table {
         match self {
             Self::Meta => "meta",
             Self::Log => "log",
+            Self::Content => "content",
             Self::Header => "header",
             Self::Snapshot => "snapshot",
+            Self::Outline => "outline",
             Self::Index => "index",
             Self::Tally => "tally",
             Self::Count => "count",

@@ -1,9 +1,12 @@
 //! The tables as a whole: what survives, what is refused, what happens when the disk does not answer.
 
+mod arbitrary;
 mod faults;
 mod forget;
 mod list;
 mod operator;
+mod reading;
+mod round_trip;
 mod state;
 mod upgrade;
 

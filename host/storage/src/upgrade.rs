@@ -3,17 +3,19 @@
 //! Rows that follow from others are made anew. The format's number is written last: after a crash in the
 //! middle, all of it begins again.
 
-use rocksdb::{ColumnFamily, DB, IteratorMode, WriteBatch};
-use taskyard_task::Header;
+use rocksdb::{ColumnFamily, DB, IteratorMode, ReadOptions, WriteBatch};
 use taskyard_task::commit::Remembered;
+use taskyard_task::{Header, LightEntry, Outline};
 
 use crate::apply::{Applier, ApplyError, Rows};
 use crate::key;
-use crate::read::{ReadError, decode};
+use crate::read::{self, ReadError, damaged, decode, end_of_prefix};
 use crate::table::Table;
 
-/// Records whose rows are written at once.
+/// Records whose rows are written at once, and how many bytes of them: some hold all content of a task.
 const MOST: usize = 1_024;
+/// See [`MOST`].
+const MOST_BYTES: usize = 4 << 20;
 
 /// Why a folder cannot be brought forward.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +32,60 @@ impl From<rocksdb::Error> for UpgradeError {
     }
 }
 
+/// From an older format, one step after the other.
+pub(crate) fn from(db: &DB, format: u32) -> Result<(), UpgradeError> {
+    if format <= 2 {
+        from_2(db)?;
+    }
+    from_3(db)
+}
+
+/// From format 3: what the long log of an ended task amounts to had all content of its artifacts, and the
+/// chunks of an artifact as one part. It becomes an outline.
+fn from_3(db: &DB) -> Result<(), UpgradeError> {
+    tracing::info!("brings the data folder forward from format 3; this happens once");
+    let found = each_page(db, Table::Snapshot, |rows, page| {
+        for (task, _) in page {
+            if let Some(outline) = fold(db, task)? {
+                rows.put(Table::Outline, task, &outline)?;
+            }
+        }
+        Ok(())
+    })?;
+    clear(db, Table::Snapshot, &[u8::MAX; 17])?;
+    list_replies(db)?;
+    tracing::info!(
+        snapshots = found,
+        "brought the data folder forward to format 4"
+    );
+    Ok(())
+}
+
+/// What the log of a task amounts to.
+fn fold(db: &DB, task: &[u8]) -> Result<Option<Outline>, UpgradeError> {
+    let Some(header) = db.get_cf(column(db, Table::Header)?, task)? else {
+        return Ok(None);
+    };
+    let header: Header = decode(Table::Header, &header)?;
+    let mut outline = Outline::default();
+    let mut options = ReadOptions::default();
+    if let Some(end) = end_of_prefix(task) {
+        options.set_iterate_upper_bound(end);
+    }
+    let entries = db.raw_iterator_cf_opt(column(db, Table::Log)?, options);
+    let mut entries = read::Rows::from(entries, task);
+    while let Some((key, entry)) = entries.next()? {
+        let seq =
+            key::read_log_seq(key).ok_or_else(|| damaged(Table::Log, "its key is too short"))?;
+        let entry = decode(Table::Log, entry)?;
+        outline.apply(&header.rewound, seq, LightEntry::of(entry));
+    }
+    Ok(Some(outline))
+}
+
 /// From format 2: lists have other rows, ended tasks have some at all, and so have the idempotency keys
 /// of a task.
-pub(crate) fn from_2(db: &DB) -> Result<(), UpgradeError> {
+fn from_2(db: &DB) -> Result<(), UpgradeError> {
     tracing::info!("brings the data folder forward from format 2; this happens once");
     for table in [Table::Index, Table::Tally, Table::Ended, Table::TaskKey] {
         clear(db, table, &[u8::MAX; 9])?;
@@ -53,6 +106,19 @@ fn list_tasks(db: &DB) -> Result<usize, UpgradeError> {
             applier.lists(rows, (None, Some(&header)))?;
         }
         Ok(applier.write_counts(rows)?)
+    })
+}
+
+/// Tasks that ended in a direct message were in no list until format 4.
+fn list_replies(db: &DB) -> Result<usize, UpgradeError> {
+    each_page(db, Table::Header, |rows, page| {
+        for (_, value) in page {
+            let header: Header = decode(Table::Header, value)?;
+            if header.is_reply() {
+                rows.put_raw(Table::Index, &key::reply(&header), &[])?;
+            }
+        }
+        Ok(())
     })
 }
 
@@ -80,7 +146,15 @@ fn each_page(
     let mut records = db.iterator_cf(column(db, table)?, IteratorMode::Start);
     let mut count = 0;
     loop {
-        let page = records.by_ref().take(MOST).collect::<Result<Vec<_>, _>>()?;
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while page.len() < MOST
+            && bytes < MOST_BYTES
+            && let Some(record) = records.next()
+        {
+            let (key, value) = record?;
+            bytes += value.len();
+            page.push((key, value));
+        }
         if page.is_empty() {
             return Ok(count);
         }

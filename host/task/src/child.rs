@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Part, parts_size};
 use crate::fold::{ArtifactView, TaskView};
 use crate::id::{AgentName, Seq, TaskId, Ticket};
+use crate::outline::Outline;
 use crate::state::TaskState;
 
 /// How many generations of children a task may have above it. Deeper ones are a mistake.
@@ -65,12 +66,32 @@ impl ChildEnd {
         };
         let size = end.size();
         if size > most_bytes {
-            end.artifacts.clear();
-            end.message = vec![Part::text(format!(
-                "the results have {size} bytes, more than the {most_bytes} that a message may have; read them from the child's task"
-            ))];
+            end.leave_results_out(size, most_bytes);
         }
         end
+    }
+
+    /// The same if `outline` says already that the results are too large; nothing if they may be not.
+    #[must_use]
+    pub fn of_too_much(outline: &Outline, most_bytes: usize) -> Option<Self> {
+        let artifacts = 0..outline.view.artifacts.len();
+        let size = artifacts.map(|place| outline.size_of(place)).sum();
+        (size > most_bytes).then(|| {
+            let mut end = Self {
+                state: outline.view.state,
+                message: Vec::new(),
+                artifacts: Vec::new(),
+            };
+            end.leave_results_out(size, most_bytes);
+            end
+        })
+    }
+
+    fn leave_results_out(&mut self, size: usize, most_bytes: usize) {
+        self.artifacts.clear();
+        self.message = vec![Part::text(format!(
+            "the results have {size} bytes, more than the {most_bytes} that a message may have; read them from the child's task"
+        ))];
     }
 
     /// A child that could not be started or followed.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::api_key::{ApiKey, ApiKeyId};
 use crate::child::{Letter, RemoteChild, RemoteId};
 use crate::entry::Entry;
-use crate::fold::TaskView;
 use crate::header::Header;
 use crate::id::{AgentName, Digest, Partition, Seq, TaskId, Timestamp};
 use crate::kv::{Place, Stored};
+use crate::outline::Outline;
 use crate::plugin::{Agent, Plugin};
 use crate::push::PushConfig;
 
@@ -77,11 +77,11 @@ pub enum Change {
         keys: Vec<Digest>,
     },
     /// An ended task leaves what its log amounts to, so that nobody folds it again.
-    Snapshot {
+    Outline {
         /// Whose.
         task: TaskId,
         /// What the log amounts to.
-        view: Box<TaskView>,
+        outline: Box<Outline>,
     },
     /// A notification becomes due.
     Notify {
@@ -157,8 +157,8 @@ pub enum Change {
         place: Place,
         /// The key.
         key: String,
-        /// What was there: nothing, or something that expires then, if ever.
-        before: Option<Option<Timestamp>>,
+        /// What was there.
+        before: StateBefore,
         /// What is there from now on.
         after: Option<Stored>,
     },
@@ -209,7 +209,7 @@ impl Change {
         ROW + match self {
             Self::Append { entry, .. } => entry.event.size(),
             Self::PutPlugin { component, .. } => component.len(),
-            Self::Snapshot { view, .. } => view.size(),
+            Self::Outline { outline, .. } => outline.size(),
             Self::PutRemote { child } => child.call.size(),
             // Each key is two rows.
             Self::Forget { keys, .. } => keys.len() * ROW,
@@ -230,6 +230,43 @@ impl Change {
             | Self::DeleteAgent { .. }
             | Self::PutApiKey { .. }
             | Self::DeleteApiKey { .. } => 0,
+        }
+    }
+}
+
+/// What was under a key of state before it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateBefore {
+    /// Nothing.
+    Nothing,
+    /// Something.
+    Stored {
+        /// When its time is over, if ever.
+        expires_at: Option<Timestamp>,
+    },
+}
+
+impl StateBefore {
+    /// What `stored` was.
+    #[must_use]
+    pub fn of(stored: Option<&Stored>) -> Self {
+        stored.map_or(Self::Nothing, |stored| Self::Stored {
+            expires_at: stored.expires_at,
+        })
+    }
+
+    /// Whether something was there.
+    #[must_use]
+    pub fn is_something(self) -> bool {
+        self != Self::Nothing
+    }
+
+    /// When its time was to be over, if ever.
+    #[must_use]
+    pub fn expires_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Nothing => None,
+            Self::Stored { expires_at } => expires_at,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::content::{Part, PartBody, parts_size};
 use crate::fold::{ArtifactView, HistoryItem, TaskView};
 use crate::header::Header;
 use crate::id::{TaskId, Timestamp};
+use crate::outline::Outline;
 use crate::state::TaskState;
 
 /// The most tasks that one listing gives: a conversation is a handful, and each is folded for it.
@@ -117,32 +118,50 @@ impl TaskSummary {
 }
 
 impl EarlierTask {
-    /// The task of `header`, whose log amounts to `view`: its last words first, then its results, then
-    /// what was said, as far as [`MAX_READ_BYTES`] reach.
-    #[must_use]
-    pub fn of(header: &Header, mut view: TaskView) -> Self {
-        let summary = TaskSummary::of(header, &view);
-        let artifacts = view.take_artifacts();
+    /// The task of `header`, whose log amounts to `outline`: its last words first, then its results, then
+    /// what was said, as far as [`MAX_READ_BYTES`] reach. `parts` reads the parts of the result at a place of
+    /// the outline, and is asked only for what fits.
+    ///
+    /// # Errors
+    /// Those of `parts`.
+    pub fn of<E>(
+        header: &Header,
+        outline: &Outline,
+        mut parts: impl FnMut(usize) -> Result<Vec<Part>, E>,
+    ) -> Result<Self, E> {
+        let view = &outline.view;
+        let summary = TaskSummary::of(header, view);
         let mut room = Room::default();
-        let status = view.status_message.or(view.reply).map(|(_, parts)| parts);
+        let status = view.status_message.as_ref().or(view.reply.as_ref());
+        let status = status.map(|(_, parts)| parts.clone());
         let status = room.take(status.unwrap_or_default()).unwrap_or_default();
-        let artifacts = artifacts.into_iter();
-        let artifacts = artifacts.filter_map(|it| room.take_artifact(it)).collect();
+        let mut artifacts = Vec::new();
+        for (place, artifact) in view.artifacts.iter().enumerate() {
+            if !room.has(artifact.spec.size()) {
+                continue;
+            }
+            let parts = match room.has(outline.size_of(place)) {
+                true => parts(place)?,
+                false => Vec::new(),
+            };
+            let spec = artifact.spec.clone();
+            artifacts.push(view.as_workers_get(ArtifactView { spec, parts }));
+        }
         let mut messages = Vec::new();
-        for said in view.history.into_iter().rev() {
+        for said in view.history.iter().rev() {
             match room.take_message(said) {
                 Some(said) => messages.push(said),
                 None => break,
             }
         }
         messages.reverse();
-        Self {
+        Ok(Self {
             summary,
             status,
             messages,
             artifacts,
             complete: !room.is_exceeded,
-        }
+        })
     }
 
     fn size(&self) -> usize {
@@ -190,21 +209,13 @@ impl Room {
         self.has(parts_size(&parts)).then_some(parts)
     }
 
-    /// Without its parts if they do not fit, and not at all if its description does not.
-    fn take_artifact(&mut self, artifact: ArtifactView) -> Option<ArtifactView> {
-        let ArtifactView { spec, parts } = artifact;
-        let fits = self.has(spec.size());
-        let parts = fits.then(|| self.take(parts).unwrap_or_default())?;
-        Some(ArtifactView { spec, parts })
-    }
-
-    fn take_message(&mut self, said: HistoryItem) -> Option<Utterance> {
-        let (by_agent, parts) = match said {
-            HistoryItem::User(message) => (false, message.parts),
-            HistoryItem::Agent(_, parts) => (true, parts),
-        };
-        let parts = self.take(parts)?;
-        Some(Utterance { by_agent, parts })
+    fn take_message(&mut self, said: &HistoryItem) -> Option<Utterance> {
+        let by_agent = matches!(said, HistoryItem::Agent(..));
+        let parts = parts_of(said);
+        self.has(parts_size(parts)).then(|| Utterance {
+            by_agent,
+            parts: parts.to_vec(),
+        })
     }
 }
 

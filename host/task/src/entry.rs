@@ -508,7 +508,7 @@ impl Event {
                     ..
                 },
             ) => (a, s, x) == (b, t, y),
-            (Self::State { call: x, .. }, Self::State { call: y, .. }) => x == y,
+            (Self::State { call: x, .. }, Self::State { call: y, .. }) => x.is_repeated_by(y),
             (Self::ContextRead { call: x, .. }, Self::ContextRead { call: y, .. }) => x == y,
             (logged, did) => logged == did,
         }

@@ -51,8 +51,7 @@ pub struct TaskView {
 pub struct ArtifactView {
     /// What it is.
     pub spec: ArtifactSpec,
-    /// Its content. Each chunk is a part of its own, as it is to clients that add up the events (A2A 4.2.2);
-    /// snapshots of earlier versions have those of the same text as one.
+    /// Its content. Each chunk is a part of its own, as it is to clients that add up the events (A2A 4.2.2).
     pub parts: Vec<Part>,
 }
 
@@ -178,20 +177,31 @@ impl TaskView {
     /// The artifacts as other workers get them: chunks of the same text, or of the same bytes, are one part.
     pub fn take_artifacts(&mut self) -> Vec<ArtifactView> {
         let artifacts = std::mem::take(&mut self.artifacts).into_iter();
-        artifacts
-            .map(|artifact| match self.chunked.contains(&artifact.spec.id) {
-                true => artifact.joined(),
-                false => artifact,
-            })
-            .collect()
+        artifacts.map(|it| self.as_workers_get(it)).collect()
+    }
+
+    /// One of its artifacts as other workers get it; see [`TaskView::take_artifacts`].
+    #[must_use]
+    pub fn as_workers_get(&self, artifact: ArtifactView) -> ArtifactView {
+        match self.chunked.contains(&artifact.spec.id) {
+            true => artifact.joined(),
+            false => artifact,
+        }
     }
 
     /// How many bytes of content the view holds; what queues count.
     #[must_use]
     pub fn size(&self) -> usize {
         let artifacts: usize = self.artifacts.iter().map(|a| parts_size(&a.parts)).sum();
+        artifacts + self.history_size()
+    }
+
+    /// How many of these the conversation and the status have.
+    #[must_use]
+    pub fn history_size(&self) -> usize {
         let history: usize = self.history.iter().map(HistoryItem::size).sum();
-        artifacts + history
+        let status = self.status_message.as_ref();
+        history + status.map_or(0, |(_, parts)| parts_size(parts))
     }
 
     fn put(&mut self, spec: ArtifactSpec, parts: Vec<Part>) {

@@ -1,8 +1,12 @@
 //! State under keys that outlives a run.
 
+mod expected;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentName, TaskId, Tenant, Timestamp};
+
+pub use expected::Expected;
 
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
@@ -69,8 +73,8 @@ pub enum StateCall {
         value: Option<serde_bytes::ByteBuf>,
         /// For how long, in milliseconds; for good if absent.
         ttl_ms: Option<u64>,
-        /// Only if this is its version, where the inner none means that nothing is there.
-        expected: Option<Option<u64>>,
+        /// What must be there for it to happen.
+        expected: Expected,
     },
     /// Lists keys.
     Keys {
@@ -91,6 +95,33 @@ impl StateCall {
     pub fn scope(&self) -> Scope {
         match self {
             Self::Get { scope, .. } | Self::Put { scope, .. } | Self::Keys { scope, .. } => *scope,
+        }
+    }
+
+    /// Whether a worker that makes the call `now` repeats this one, which a log has.
+    #[must_use]
+    pub fn is_repeated_by(&self, now: &Self) -> bool {
+        match (self, now) {
+            (
+                Self::Put {
+                    scope,
+                    key,
+                    value,
+                    ttl_ms,
+                    expected,
+                },
+                Self::Put {
+                    scope: now_scope,
+                    key: now_key,
+                    value: now_value,
+                    ttl_ms: now_ttl_ms,
+                    expected: now_expected,
+                },
+            ) => {
+                (scope, key, value, ttl_ms) == (now_scope, now_key, now_value, now_ttl_ms)
+                    && expected.is_repeated_by(*now_expected)
+            }
+            (logged, now) => logged == now,
         }
     }
 

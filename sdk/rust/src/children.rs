@@ -30,8 +30,8 @@
 //! assert_eq!(host.run_with_crashes::<Parent>().said(), ["ONE", "TWO"]);
 //! ```
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::host::TicketId;
 use crate::part::text_of;
@@ -49,14 +49,14 @@ pub fn remote(url: impl Into<String>) -> Child {
 }
 
 /// Who does the work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Target {
     Agent(String),
     Remote(String),
 }
 
 /// A task to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "nothing happens before `start` or `run` is called"]
 pub struct Child {
     pub(crate) target: Target,
@@ -121,7 +121,7 @@ fn take(child: TicketId) -> Result<ChildEnd, OpError> {
 }
 
 /// How a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ChildState {
     /// With success.
@@ -135,7 +135,7 @@ pub enum ChildState {
 }
 
 /// The end of a child and what it left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChildEnd {
     /// How it ended.
@@ -225,7 +225,7 @@ impl ChildEnd {
 }
 
 /// A result of a child.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChildArtifact {
     /// Unique within the child.

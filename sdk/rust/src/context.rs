@@ -31,6 +31,8 @@
 
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::part::text_of;
 use crate::{IntoParts, OpError, Part, current};
 
@@ -38,7 +40,7 @@ use crate::{IntoParts, OpError, Part, current};
 const MAX_LISTED: u32 = 100;
 
 /// How far a task is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TaskState {
     /// Nothing works on it yet.
@@ -60,7 +62,7 @@ pub enum TaskState {
 }
 
 /// A task in short.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// Its identifier, as clients see it.
@@ -80,7 +82,7 @@ pub struct Summary {
 }
 
 /// Who said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Author {
     /// The client.
@@ -90,7 +92,7 @@ pub enum Author {
 }
 
 /// One message of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Utterance {
     /// Who said it.
@@ -100,7 +102,7 @@ pub struct Utterance {
 }
 
 /// A result of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EarlierArtifact {
     /// Unique within the task.
@@ -116,7 +118,7 @@ pub struct EarlierArtifact {
 }
 
 /// What a task holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EarlierTask {
     /// It in short.

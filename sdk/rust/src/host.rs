@@ -1,5 +1,7 @@
 //! What the SDK asks of the host, as a trait, so that tests can play the host.
 
+use serde::{Deserialize, Serialize};
+
 use crate::children::{Child, ChildEnd};
 use crate::context::{EarlierTask, Summary};
 use crate::http::{Request, Response};
@@ -8,7 +10,7 @@ use crate::state::{Area, Stored, Written};
 use crate::{Identity, Level, Message, OpError, Part};
 
 /// What is missing to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum InputKind {
     /// An answer of the client.

@@ -1,10 +1,12 @@
 //! Messages that clients send.
 
+use serde::{Deserialize, Serialize};
+
 use crate::part::text_of;
 use crate::{IntoParts, Part};
 
 /// A message that a client sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
     /// The identifier that the client gave to the message.

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Why the host did not do what a call asked for. With `?` it ends the run.
 ///
 /// It is in the task's log: what was refused or failed once, is so again in every replay. So after `?`
 /// all of them are [permanent](crate::Disposition::Permanent): another try of the run would meet the same
 /// again. Let the host try a request several times with [`Request::retry`](crate::http::Request::retry),
 /// or handle the error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OpError {
     /// The task was asked to cancel. Told once, by the first call that waits; later calls work again, so

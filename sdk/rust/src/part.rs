@@ -1,12 +1,12 @@
 //! Parts: the pieces that messages and artifacts consist of.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
 /// What a part holds: one of the four kinds of the A2A `Part`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Body {
     /// Text.
@@ -28,7 +28,7 @@ pub enum Body {
 /// assert_eq!(part.as_text(), Some("a,b\n1,2\n"));
 /// assert_eq!(part.media_type.as_deref(), Some("text/csv"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Part {
     /// The content.

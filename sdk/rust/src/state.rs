@@ -27,8 +27,8 @@
 use std::time::Duration;
 use std::vec;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::millis::{self, Millis};
 use crate::{Error, OpError, Result, current};
@@ -39,7 +39,7 @@ const MAX_UPDATES: usize = 16;
 const PAGE_KEYS: u32 = 1_000;
 
 /// Who shares a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Area {
     Task,
     Context,
@@ -48,7 +48,7 @@ pub(crate) enum Area {
 }
 
 /// What is stored under a key, before it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stored {
     pub(crate) value: Vec<u8>,
     pub(crate) version: u64,

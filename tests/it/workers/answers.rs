@@ -24,6 +24,24 @@ async fn provide(host: &Host, id: &str, order: Value) -> (u16, String) {
     (answer.status, answer.code().to_owned())
 }
 
+/// What a worker expected to find in its state is in the log like everything else that it did.
+#[tokio::test]
+async fn a_worker_that_counts_in_its_state_goes_on_after_a_question() {
+    let (host, agent) = host().await;
+    for restarts in [false, true] {
+        let asked = agent.send(message("count")).await;
+        assert_eq!(task::state(&asked), "INPUT_REQUIRED");
+        if restarts {
+            host.kill();
+            host.restart().await;
+        }
+        let answered = agent.send(follow_up(task::id(&asked), "go on")).await;
+        let done = agent.ended(task::id(&answered)).await;
+        assert_eq!(task::state(&done), "COMPLETED", "{done}");
+        assert_eq!(task::says(&done), "1, 2");
+    }
+}
+
 #[tokio::test]
 async fn credentials_come_out_of_band_and_nobody_sees_them() {
     let (host, agent) = host().await;

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 use taskyard_broker::LoggedEntry;
 use taskyard_task::{
-    Blame, ChildTarget, ContextCall, ContextResult, Event, HttpCall, HttpError, HttpResponse,
-    InputKind, Message, Observation, Part, Piece, StateCall, StateResult, StateScope, Submission,
+    Blame, ChildTarget, ContextCall, ContextResult, Event, Expected, HttpCall, HttpError,
+    HttpResponse, InputKind, Message, Observation, Part, Piece, StateCall, StateResult, StateScope,
+    Submission,
 };
 
 use super::task_view::{EntryView, state_word};
@@ -313,7 +314,7 @@ fn state(call: &StateCall, result: &StateResult) -> Said {
         } => ("delete", key.clone()),
         StateCall::Put {
             key,
-            expected: Some(_),
+            expected: Expected::Nothing | Expected::Version(_),
             ..
         } => ("swap", key.clone()),
         StateCall::Put { key, .. } => ("put", key.clone()),
@@ -437,7 +438,7 @@ mod tests {
         }
     }
 
-    fn put(value: Option<&str>, expected: Option<Option<u64>>) -> StateCall {
+    fn put(value: Option<&str>, expected: Expected) -> StateCall {
         StateCall::Put {
             scope: StateScope::Context,
             key: "last".to_owned(),
@@ -565,22 +566,28 @@ mod tests {
                 "get task/k = 6 B",
             ),
             (
-                state(put(Some(SECRET), None), StateResult::Written(2)),
+                state(
+                    put(Some(SECRET), Expected::Anything),
+                    StateResult::Written(2),
+                ),
                 "put context/last = 6 B",
             ),
             (
-                state(put(None, None), StateResult::Written(0)),
+                state(put(None, Expected::Anything), StateResult::Written(0)),
                 "delete context/last",
             ),
             (
                 state(
-                    put(Some(SECRET), Some(None)),
+                    put(Some(SECRET), Expected::Nothing),
                     StateResult::Stale(Some(stored())),
                 ),
                 "swap context/last: it was changed meanwhile",
             ),
             (
-                state(put(Some(SECRET), None), StateResult::Full { limit: 9 }),
+                state(
+                    put(Some(SECRET), Expected::Anything),
+                    StateResult::Full { limit: 9 },
+                ),
                 "put context/last: there are 9 keys already",
             ),
             (

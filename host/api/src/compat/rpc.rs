@@ -68,6 +68,10 @@ impl Asked {
         let wanted = request::rewrite(method, params)?;
         let mut response = match serve(call, wanted.operation, wanted.params).await? {
             Answer::Plain(plain) => reply(&id, &answer::rewrite(method, &plain)?),
+            Answer::Pieced(plain, holes) => {
+                let answer = reply(&id, &answer::rewrite(method, &plain)?);
+                holes.fill(answer).await?
+            }
             Answer::Stream(follow) => {
                 let until = follow.until;
                 let envelope = OldEnvelope { id, request, until };

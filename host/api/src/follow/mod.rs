@@ -8,16 +8,21 @@
 
 mod until;
 
+use std::fmt;
+
 use a2a::StreamResponse;
-use taskyard_broker::{TaskSnapshot, Watch};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use taskyard_broker::{self as broker, TaskSnapshot, Watch};
 use taskyard_task::header::is_taken_back;
 use taskyard_task::wire::{self, Projection};
-use taskyard_task::{Entry, Event, Seq, TaskView};
+use taskyard_task::{Entry, Event, Seq};
 use tokio_util::sync::CancellationToken;
 
 use crate::Door;
 use crate::error::ApiError;
 use crate::extension;
+use crate::operation::Holes;
 
 pub(crate) use until::Until;
 
@@ -36,10 +41,23 @@ pub(crate) enum Start {
     After(Seq),
 }
 
+/// Something that is written in pieces, as it is read.
+pub(crate) type InPieces<T> = BoxStream<'static, Result<T, broker::Error>>;
+
 /// How a binding writes events.
 pub(crate) trait Events {
     /// Some events, as they are handed on.
     type Chunk;
+
+    /// Whether an event can be begun before all of it is known.
+    const IN_PIECES: bool;
+
+    /// What was written since the last time, with the content where its holes are. Asked only of those that
+    /// can.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if what was written does not have these holes.
+    fn take_in_pieces(&mut self, holes: Holes) -> Result<InPieces<Self::Chunk>, ApiError>;
 
     /// An event, under the number of its entry.
     ///
@@ -48,8 +66,9 @@ pub(crate) trait Events {
     fn event(&mut self, seq: Seq, event: &StreamResponse) -> Result<(), ApiError>;
 
     /// The last thing that a client hears if the stream ends before its time. It has no number, so a client
-    /// that comes back goes on after the last event that it saw.
-    fn error(&mut self, error: &ApiError);
+    /// that comes back goes on after the last event that it saw; one that breaks off in the middle of it does not
+    /// count.
+    fn error(&mut self, error: &ApiError, breaks_event: bool);
 
     /// Roughly how many bytes wait to be taken.
     fn len(&self) -> usize;
@@ -67,6 +86,8 @@ pub(crate) struct Follow {
     pub(crate) projection: Projection,
     /// Whether events carry their numbers in their metadata, too.
     pub(crate) numbered: bool,
+    /// Where what is missing in an event goes.
+    pub(crate) holes: Holes,
 }
 
 impl Follow {
@@ -84,6 +105,9 @@ impl Follow {
             read: Vec::new().into_iter(),
             rewound,
             shown: Seq::ZERO,
+            holes: self.holes,
+            pieces: None,
+            is_over: false,
         }
     }
 }
@@ -96,8 +120,7 @@ pub(crate) struct Chunk<T> {
 }
 
 /// One client's view of a task.
-#[derive(Debug)]
-pub(crate) struct Following<E> {
+pub(crate) struct Following<E: Events> {
     watch: Watch,
     /// The host shuts down.
     stopping: CancellationToken,
@@ -113,6 +136,21 @@ pub(crate) struct Following<E> {
     rewound: Vec<(Seq, Seq)>,
     /// Up to where the client may know of what the worker did.
     shown: Seq,
+    /// What is missing in an event that is made.
+    holes: Holes,
+    /// The event that the stream begins with, while it is being written.
+    pieces: Option<InPieces<E::Chunk>>,
+    /// Whether nothing comes after it.
+    is_over: bool,
+}
+
+impl<E: fmt::Debug + Events> fmt::Debug for Following<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Following")
+            .field("watch", &self.watch)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<E: Events> Following<E> {
@@ -125,10 +163,43 @@ impl<E: Events> Following<E> {
             () = stopping.cancelled() => Err(ApiError::StreamCut("the host is shutting down")),
             step = self.step() => step,
         };
-        let is_last = step.unwrap_or_else(|error| {
-            self.events.error(&error);
-            true
-        });
+        step.unwrap_or_else(|error| {
+            self.events.error(&error, self.pieces.is_some());
+            self.written(true)
+        })
+    }
+
+    async fn step(&mut self) -> Result<Chunk<E::Chunk>, ApiError> {
+        if let Some(start) = self.start.take() {
+            self.is_over = self.begin(start).await?;
+            let is_last = self.is_over && self.pieces.is_none();
+            return Ok(self.written(is_last));
+        }
+        match self.next_piece().await? {
+            Some(piece) => Ok(Chunk {
+                events: Some(piece),
+                is_last: false,
+            }),
+            None => {
+                let is_last = self.is_over || self.go_on().await?;
+                Ok(self.written(is_last))
+            }
+        }
+    }
+
+    /// The next piece of an event that is being written.
+    async fn next_piece(&mut self) -> Result<Option<E::Chunk>, ApiError> {
+        let Some(pieces) = &mut self.pieces else {
+            return Ok(None);
+        };
+        let piece = pieces.next().await.transpose()?;
+        if piece.is_none() {
+            self.pieces = None;
+        }
+        Ok(piece)
+    }
+
+    fn written(&mut self, is_last: bool) -> Chunk<E::Chunk> {
         Chunk {
             events: self.events.take(),
             is_last,
@@ -136,30 +207,15 @@ impl<E: Events> Following<E> {
     }
 
     /// Whether that was all.
-    async fn step(&mut self) -> Result<bool, ApiError> {
-        match self.start.take() {
-            Some(start) => self.begin(start).await,
-            None => self.go_on().await,
-        }
-    }
-
-    /// Whether that was all.
     async fn begin(&mut self, start: Start) -> Result<bool, ApiError> {
         match start {
             Start::With(snapshot) => {
-                self.begin_with(*snapshot)?;
+                self.show(*snapshot)?;
                 Ok(false)
             }
             Start::Sent(seq) => self.begin_at(seq).await,
             Start::After(seq) => self.resume(seq).await,
         }
-    }
-
-    /// Shows the task as it is.
-    fn begin_with(&mut self, snapshot: TaskSnapshot) -> Result<(), ApiError> {
-        self.show(snapshot.header.last, &snapshot.view)?;
-        self.rewound = snapshot.header.rewound;
-        Ok(())
     }
 
     /// Shows the task as the client's message left it, or the direct message. Whether that was all.
@@ -169,19 +225,8 @@ impl<E: Events> Following<E> {
         if self.reply(&snapshot)? {
             return Ok(true);
         }
-        self.watch.resume_after(Seq::ZERO);
-        let mut view = TaskView::default();
-        while is_before(&view, sent) {
-            if self.read.as_slice().is_empty() {
-                self.read = self.watch.next().await?.into_iter();
-            }
-            // The entry is durable, so the log cannot end before it.
-            let Some((seq, entry)) = self.read.next() else {
-                break;
-            };
-            view.apply_counting(&self.rewound, seq, entry);
-        }
-        self.show(view.last, &view)?;
+        let began = self.watch.snapshot_of_sent(sent).await?;
+        self.show(began)?;
         Ok(false)
     }
 
@@ -198,7 +243,7 @@ impl<E: Events> Following<E> {
         if self.rewound.iter().any(knows_too_much) {
             let snapshot = self.watch.snapshot().await?;
             let is_over = self.until.is_reached_at(&snapshot.header);
-            self.begin_with(snapshot)?;
+            self.show(snapshot)?;
             return Ok(is_over);
         }
         self.watch.resume_after(seq);
@@ -207,12 +252,23 @@ impl<E: Events> Following<E> {
         Ok(header.last <= seq && self.until.is_reached_at(header))
     }
 
-    /// Shows the task as of entry `seq`.
-    fn show(&mut self, seq: Seq, view: &TaskView) -> Result<(), ApiError> {
-        let place = self.watch.header().place();
-        let task = wire::task_to_a2a(place, view, self.projection);
-        self.shown = seq;
-        self.tell(seq, StreamResponse::Task(task))
+    /// Shows the task as it was then: its large artifacts piece by piece, if the binding can.
+    fn show(&mut self, snapshot: TaskSnapshot) -> Result<(), ApiError> {
+        self.rewound.clone_from(&snapshot.header.rewound);
+        self.shown = snapshot.outline.view.last;
+        let broker = self.watch.broker();
+        if !E::IN_PIECES {
+            let view = broker.whole(&snapshot)?;
+            let task = wire::task_to_a2a(snapshot.header.place(), &view, self.projection);
+            return self.tell(self.shown, StreamResponse::Task(task));
+        }
+        let task = self.holes.show(broker, snapshot, self.projection);
+        self.tell(self.shown, StreamResponse::Task(task))?;
+        let holes = self.holes.take();
+        if !holes.is_empty() {
+            self.pieces = Some(self.events.take_in_pieces(holes)?);
+        }
+        Ok(())
     }
 
     fn tell(&mut self, seq: Seq, mut event: StreamResponse) -> Result<(), ApiError> {
@@ -224,7 +280,7 @@ impl<E: Events> Following<E> {
 
     /// Shows the direct message if the task ended in one that nobody was shown before.
     fn reply(&mut self, snapshot: &TaskSnapshot) -> Result<bool, ApiError> {
-        let Some((seq, parts)) = &snapshot.view.reply else {
+        let Some((seq, parts)) = &snapshot.outline.view.reply else {
             return Ok(false);
         };
         if snapshot.header.announced {
@@ -282,7 +338,7 @@ impl<E: Events> Following<E> {
     }
 }
 
-impl<E> Following<E> {
+impl<E: Events> Following<E> {
     /// Events cannot take back what a client was shown: it must begin anew.
     fn check_rewind(&self, seq: Seq, event: &Event) -> Result<(), ApiError> {
         let was_known = || self.rewound.iter().any(|(_, at)| at.next() == seq);
@@ -293,12 +349,6 @@ impl<E> Following<E> {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether the task was not yet as the message `sent` left it. A message to a task that waited also
-/// made it work again, in the entry behind its own: nobody must take the old question for a new one.
-fn is_before(view: &TaskView, sent: Seq) -> bool {
-    view.last < sent || (view.last == sent && view.state.is_interrupted())
 }
 
 impl Start {

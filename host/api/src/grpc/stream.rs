@@ -15,8 +15,9 @@ use super::frame;
 use super::status::status_of;
 use crate::Door;
 use crate::error::ApiError;
-use crate::follow::{Events, Follow, Following};
+use crate::follow::{Events, Follow, Following, InPieces};
 use crate::metric::OpenStream;
+use crate::operation::Holes;
 use crate::trace::RequestId;
 
 /// The stream of what `follow` sees.
@@ -57,12 +58,20 @@ impl Messages {
 impl Events for Messages {
     type Chunk = Written;
 
+    // A message says how long it is before it begins.
+    const IN_PIECES: bool = false;
+
+    fn take_in_pieces(&mut self, _: Holes) -> Result<InPieces<Written>, ApiError> {
+        let problem = "a message of gRPC cannot be written in pieces";
+        Err(ApiError::Internal(problem.to_owned()))
+    }
+
     fn event(&mut self, _: Seq, event: &StreamResponse) -> Result<(), ApiError> {
         let message = pbconv::to_proto_stream_response(event);
         frame::write(&mut self.buffer, &message)
     }
 
-    fn error(&mut self, error: &ApiError) {
+    fn error(&mut self, error: &ApiError, _: bool) {
         self.broken = Some(status_of(error, &self.request));
     }
 

@@ -4,6 +4,7 @@ use a2a::{AgentCard, ListTasksResponse, SendMessageResponse, Task, TaskPushNotif
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use taskyard_task::wire::v1;
 
+use super::pieces::Holes;
 use crate::follow::Follow;
 
 /// The answer to a call.
@@ -11,6 +12,8 @@ use crate::follow::Follow;
 pub(crate) enum Answer {
     /// One message.
     Plain(Plain),
+    /// One message, and the content of artifacts that it lacks.
+    Pieced(Plain, Holes),
     /// A stream of events.
     Stream(Box<Follow>),
 }
@@ -49,6 +52,16 @@ pub(crate) struct ConfigPage {
     pub(crate) configs: Vec<TaskPushNotificationConfig>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) next_page_token: String,
+}
+
+impl Answer {
+    /// An answer that lacks what is in `holes`.
+    pub(super) fn pieced(plain: Plain, holes: Holes) -> Self {
+        match holes.is_empty() {
+            true => Self::Plain(plain),
+            false => Self::Pieced(plain, holes),
+        }
+    }
 }
 
 impl From<Plain> for Answer {

@@ -7,7 +7,7 @@ use taskyard_broker::ListQuery;
 use taskyard_task::Timestamp;
 use taskyard_task::wire::{self, Projection};
 
-use super::{Answer, Plain, field, request};
+use super::{Answer, Holes, Plain, field, request};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::lenient::requests::LIST_TASKS;
@@ -26,21 +26,24 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, Ap
         updated_since: request.status_timestamp_after.map(first_moment_since),
         page_size: usize::try_from(page_size).unwrap_or_default(),
         page_token: request.page_token,
+        history_length: projection.history_length,
+        artifacts: projection.artifacts,
     };
     let page = call
         .broker()
         .list(&call.caller, &call.agent.name, query)
         .await?;
-    let tasks = page.tasks.iter();
-    Ok(Plain::Tasks(ListTasksResponse {
+    let mut holes = Holes::new(&call.door.ids);
+    let tasks = page.tasks.into_iter();
+    let plain = Plain::Tasks(ListTasksResponse {
         tasks: tasks
-            .map(|task| wire::task_to_a2a(task.header.place(), &task.view, projection))
+            .map(|task| holes.show(call.broker(), task, projection))
             .collect(),
         next_page_token: page.next_page_token,
         page_size,
         total_size: i32::try_from(page.total).unwrap_or(i32::MAX),
-    })
-    .into())
+    });
+    Ok(Answer::pieced(plain, holes))
 }
 
 /// The first moment, in the milliseconds that this host counts, that is not before `at`.

@@ -10,6 +10,7 @@ mod idempotency;
 mod kind;
 mod list;
 mod media;
+mod pieces;
 mod push;
 mod send;
 mod subscribe;
@@ -26,6 +27,7 @@ use crate::lenient::{self, Shape};
 
 pub(crate) use answer::{Answer, ConfigPage, Plain};
 pub(crate) use kind::{Operation, Permission};
+pub(crate) use pieces::Holes;
 
 /// Does what `call` asks for. One line per operation.
 pub(crate) async fn serve(

@@ -6,7 +6,7 @@ use serde_json::Value;
 use taskyard_broker::{self as broker, PushRequest, SendRequest, Sent, TaskSnapshot};
 use taskyard_task::wire::{self, Projection};
 
-use super::{Answer, Plain, field, idempotency, media};
+use super::{Answer, Holes, Plain, field, idempotency, media};
 use crate::call::Call;
 use crate::detached::detached;
 use crate::error::{ApiError, Violation};
@@ -38,7 +38,9 @@ pub(crate) async fn send(call: Call, params: Option<Value>) -> Result<Answer, Ap
             false => call.unless_stopping(call.broker().turn_end(&sent)).await?,
         }
     };
-    Ok(Plain::Sent(Box::new(answer(&snapshot, projection))).into())
+    let mut holes = Holes::new(&call.door.ids);
+    let answer = answer(&call, snapshot, projection, &mut holes);
+    Ok(Answer::pieced(Plain::Sent(Box::new(answer)), holes))
 }
 
 /// Sends, and answers with a stream of what the message leads to. Who repeats the request under the
@@ -69,6 +71,7 @@ pub(crate) async fn stream(call: Call, params: Option<Value>) -> Result<Answer, 
         until,
         projection,
         numbered: call.parameters.uses(Extension::StreamResume),
+        holes: Holes::new(&call.door.ids),
     })))
 }
 
@@ -159,12 +162,17 @@ pub(super) fn push_request(
 }
 
 /// The task, or the direct message if that is all the client gets to see.
-fn answer(snapshot: &TaskSnapshot, projection: Projection) -> SendMessageResponse {
-    let place = snapshot.header.place();
-    match &snapshot.view.reply {
+fn answer(
+    call: &Call,
+    snapshot: TaskSnapshot,
+    projection: Projection,
+    holes: &mut Holes,
+) -> SendMessageResponse {
+    match &snapshot.outline.view.reply {
         Some((seq, parts)) if !snapshot.header.announced => {
+            let place = snapshot.header.place();
             SendMessageResponse::Message(wire::reply_to_a2a(place, *seq, parts))
         }
-        _ => SendMessageResponse::Task(wire::task_to_a2a(place, &snapshot.view, projection)),
+        _ => SendMessageResponse::Task(holes.show(call.broker(), snapshot, projection)),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use taskyard_broker::{TaskSnapshot, Watch};
 use taskyard_task::wire::Projection;
 
-use super::{Answer, field, request};
+use super::{Answer, Holes, field, request};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::extension::Extension;
@@ -32,6 +32,7 @@ pub(crate) async fn subscribe(call: Call, params: Option<Value>) -> Result<Answe
         until: Until::Ended,
         projection: Projection::WHOLE,
         numbered: call.parameters.uses(Extension::StreamResume),
+        holes: Holes::new(&call.door.ids),
     })))
 }
 

@@ -2,9 +2,10 @@
 
 use a2a::{CancelTaskRequest, GetTaskRequest};
 use serde_json::Value;
-use taskyard_task::wire::{self, Projection};
+use taskyard_broker::TaskSnapshot;
+use taskyard_task::wire::Projection;
 
-use super::{Answer, Plain, field, request};
+use super::{Answer, Holes, Plain, field, request};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::lenient::requests::{CANCEL_TASK, GET_TASK};
@@ -19,10 +20,14 @@ pub(crate) async fn get(call: Call, params: Option<Value>) -> Result<Answer, Api
     let task = field::task_id(&request.id)?;
     let snapshot = call
         .broker()
-        .get(&call.caller, &call.agent.name, task)
+        .get_with_history(
+            &call.caller,
+            &call.agent.name,
+            task,
+            projection.history_length,
+        )
         .await?;
-    let task = wire::task_to_a2a(snapshot.header.place(), &snapshot.view, projection);
-    Ok(Plain::Task(Box::new(task)).into())
+    Ok(shown(&call, snapshot, projection))
 }
 
 /// Cancels a task, and answers with what became of it.
@@ -31,6 +36,11 @@ pub(crate) async fn cancel(call: Call, params: Option<Value>) -> Result<Answer, 
     let task = field::task_id(&request.id)?;
     let canceled = call.broker().cancel(&call.caller, &call.agent.name, task);
     let snapshot = call.unless_stopping(canceled).await?;
-    let task = wire::task_to_a2a(snapshot.header.place(), &snapshot.view, Projection::WHOLE);
-    Ok(Plain::Task(Box::new(task)).into())
+    Ok(shown(&call, snapshot, Projection::WHOLE))
+}
+
+fn shown(call: &Call, snapshot: TaskSnapshot, projection: Projection) -> Answer {
+    let mut holes = Holes::new(&call.door.ids);
+    let task = holes.show(call.broker(), snapshot, projection);
+    Answer::pieced(Plain::Task(Box::new(task)), holes)
 }

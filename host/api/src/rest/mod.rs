@@ -68,6 +68,7 @@ async fn serve(
     let (parameters, request) = (call.parameters.clone(), call.request_id());
     let mut response = match operation::serve(call, operation, Some(params)).await? {
         Answer::Plain(plain) => answer::reply(media, &plain),
+        Answer::Pieced(plain, holes) => holes.fill(answer::reply(media, &plain)).await?,
         Answer::Stream(follow) => sse::respond(door, *follow, RestEnvelope { request }),
     };
     parameters.echo(response.headers_mut());

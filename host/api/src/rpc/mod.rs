@@ -113,6 +113,7 @@ async fn serve(
     let (parameters, request) = (call.parameters.clone(), call.request_id());
     let mut response = match operation::serve(call, operation, params).await? {
         Answer::Plain(plain) => reply(&id, &plain),
+        Answer::Pieced(plain, holes) => holes.fill(reply(&id, &plain)).await?,
         Answer::Stream(follow) => sse::respond(door, *follow, RpcEnvelope { id, request }),
     };
     parameters.echo(response.headers_mut());

@@ -5,11 +5,13 @@ use std::fmt;
 use a2a::StreamResponse;
 use axum::body::Bytes;
 use bytes::{BufMut as _, BytesMut};
+use futures::StreamExt as _;
 use serde::Serialize;
 use taskyard_task::Seq;
 
 use crate::error::ApiError;
-use crate::follow::Events;
+use crate::follow::{Events, InPieces};
+use crate::operation::Holes;
 
 /// What a binding puts around an event and an error.
 pub(crate) trait Envelope: fmt::Debug + Send + 'static {
@@ -18,6 +20,10 @@ pub(crate) trait Envelope: fmt::Debug + Send + 'static {
 
     /// The error within its envelope. Logs what operators must know.
     fn error<'a>(&'a self, error: &'a ApiError) -> impl Serialize + 'a;
+
+    /// Whether content looks the same within the envelope as in the protocol, so that it can be written where a
+    /// mark for it is.
+    const IN_PIECES: bool = true;
 
     /// The name of the event that an error is, if the binding has one.
     fn error_name(&self) -> Option<&'static str> {
@@ -45,6 +51,12 @@ impl<E: Envelope> Frames<E> {
 impl<E: Envelope> Events for Frames<E> {
     type Chunk = Bytes;
 
+    const IN_PIECES: bool = E::IN_PIECES;
+
+    fn take_in_pieces(&mut self, holes: Holes) -> Result<InPieces<Bytes>, ApiError> {
+        Ok(holes.written(&self.buffer.split().freeze())?.boxed())
+    }
+
     fn event(&mut self, seq: Seq, event: &StreamResponse) -> Result<(), ApiError> {
         let before = self.buffer.len();
         self.buffer.extend_from_slice(b"id: ");
@@ -57,7 +69,12 @@ impl<E: Envelope> Events for Frames<E> {
         })
     }
 
-    fn error(&mut self, error: &ApiError) {
+    fn error(&mut self, error: &ApiError, breaks_event: bool) {
+        if breaks_event {
+            // Ends the event, or the error would be a part of it; and takes its id back, or a client that
+            // reconnects would go on after it.
+            self.buffer.extend_from_slice(b"\nid:\n\n");
+        }
         if let Some(name) = self.envelope.error_name() {
             self.buffer.extend_from_slice(b"event: ");
             self.buffer.extend_from_slice(name.as_bytes());
@@ -137,8 +154,15 @@ mod tests {
     #[test]
     fn an_error_is_data_without_an_id() {
         let mut frames = Frames::new(Bare);
-        frames.error(&ApiError::TaskNotFound);
+        frames.error(&ApiError::TaskNotFound, false);
         let expected = "event: error\ndata: \"there is no such task\"\n\n";
         assert_eq!(text(&mut frames), expected);
+    }
+
+    #[test]
+    fn an_event_that_breaks_off_takes_its_id_back() {
+        let mut frames = Frames::new(Bare);
+        frames.error(&ApiError::TaskNotFound, true);
+        assert!(text(&mut frames).starts_with("\nid:\n\nevent: error\n"));
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn respond(door: &Door, follow: Follow, envelope: impl Envelope) -> R
 /// The stream that consists of `error`.
 pub(crate) fn refuse(error: &ApiError, envelope: impl Envelope) -> Response {
     let mut frames = Frames::new(envelope);
-    frames.error(error);
+    frames.error(error, false);
     let body = Body::from(frames.take().unwrap_or_default());
     (HEADERS, body).into_response()
 }

@@ -24,7 +24,13 @@ async fn host_with_lane() -> (Host, Lane) {
 }
 
 async fn give_up(host: &Host, lane: &Lane) -> Delivery {
-    let delivery = host.broker.next_delivery(lane).await.unwrap().unwrap();
+    let delivery = host
+        .broker
+        .next_delivery(lane)
+        .await
+        .unwrap()
+        .due()
+        .unwrap();
     let state = DeliveryState {
         attempts: 12,
         last_error: "the webhook answered 500".to_owned(),
@@ -66,7 +72,13 @@ async fn a_webhook_that_was_given_up_is_tried_again_from_its_oldest_notification
         std::slice::from_ref(&lane),
         "whoever delivers is told"
     );
-    let next = host.broker.next_delivery(&lane).await.unwrap().unwrap();
+    let next = host
+        .broker
+        .next_delivery(&lane)
+        .await
+        .unwrap()
+        .due()
+        .unwrap();
     assert_eq!((next.seq, next.state), (oldest.seq, None));
 }
 

@@ -71,6 +71,11 @@ impl Stream {
         }
     }
 
+    /// How many bytes each piece of the body has.
+    pub(super) async fn pieces(self) -> Vec<usize> {
+        self.body.map(|piece| piece.unwrap().len()).collect().await
+    }
+
     pub(super) async fn whole(self) -> Answer {
         let body = Body::from_stream(self.body);
         Answer {

@@ -16,6 +16,7 @@ mod grpc_client;
 mod grpc_streams;
 mod host;
 mod http;
+mod large;
 mod lost;
 mod push;
 mod rest;

@@ -16,7 +16,8 @@ pub(super) async fn work(broker: Broker) {
 
 /// One turn of the worker. What it does is the text of the first message:
 /// `reply` answers directly, `ask` asks once, `park` comes to a halt once, `stay` works until it is
-/// canceled, `count` writes ten chunks, and anything else is put into an artifact.
+/// canceled, `count` writes ten chunks, `large` writes a megabyte of each kind of content (and `large and stay` works on), and anything else is
+/// put into an artifact.
 async fn turn(run: Run) {
     let log = run.journal(Seq::ZERO, WHOLE_LOG).await.unwrap();
     let asked = log
@@ -60,6 +61,19 @@ async fn turn(run: Run) {
             run.record(Event::ArtifactClosed { id }).await.unwrap();
             completed()
         }
+        "large" => {
+            for event in large() {
+                run.record(event).await.unwrap();
+            }
+            completed()
+        }
+        "large and stay" => {
+            for event in large() {
+                run.record(event).await.unwrap();
+            }
+            run.canceled().await;
+            Outcome::Canceled
+        }
         text => {
             let parts = vec![Part::text(text)];
             run.record(Event::ArtifactPut {
@@ -96,6 +110,55 @@ fn chunk(number: u32) -> Event {
         chunk: Part::text(format!("{number} ")),
         last: false,
     }
+}
+
+/// A chunk of text that JSON must escape; no multiple of three bytes.
+pub(super) const LARGE_CHUNK: &str = "\"ß\n\u{1f980}\u{1}";
+/// How often it is repeated within a chunk, and how many chunks there are.
+pub(super) const LARGE_COUNTS: (usize, usize) = (30_001, 3);
+
+/// The JSON of a large part, on several lines.
+pub(super) fn large_data(is_object: bool) -> String {
+    let text = serde_json::Value::from(LARGE_CHUNK.repeat(1_000));
+    match is_object {
+        true => format!("{{\n  \"a\": {text}\r\n}}"),
+        false => format!("[{text},\n1]"),
+    }
+}
+
+/// Text and bytes that grow by turns, in several chunks each, and JSON of both kinds.
+fn large() -> Vec<Event> {
+    let (repeats, chunks) = LARGE_COUNTS;
+    let text = LARGE_CHUNK.repeat(repeats);
+    let named = |id: &str| ArtifactSpec {
+        id: id.to_owned(),
+        ..spec()
+    };
+    let part = |body| Part {
+        body,
+        ..Part::text("")
+    };
+    let mut events = Vec::new();
+    for number in 0..chunks {
+        for id in ["text", "bytes"] {
+            let body = match id {
+                "text" => PartBody::Text(text.clone()),
+                _ => PartBody::Bytes(text.clone().into_bytes()),
+            };
+            events.push(Event::ArtifactAppended {
+                id: id.to_owned(),
+                spec: (number == 0).then(|| named(id)),
+                chunk: part(body),
+                last: false,
+            });
+        }
+    }
+    let data = [true, false].map(|is_object| part(PartBody::Data(large_data(is_object))));
+    events.push(Event::ArtifactPut {
+        spec: named("data"),
+        parts: data.to_vec(),
+    });
+    events
 }
 
 fn first_text(event: &Event) -> String {

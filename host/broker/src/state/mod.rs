@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use taskyard_storage::Reservation;
+use taskyard_task::commit::StateBefore;
 use taskyard_task::kv::MAX_LISTED;
 use taskyard_task::{
     Change, Decision, Event, Input, Seq, StateCall, StatePlace, StateResult, StateScope, Stored,
@@ -29,7 +30,7 @@ use crate::error::Error;
 use crate::run::Run;
 
 pub(crate) use on_the_way::StateOnTheWay;
-use write::{Basis, Write};
+use write::{Basis, Effect, Write};
 
 /// What lives until a commit is applied.
 type Keep = Arc<dyn Any + Send + Sync>;
@@ -165,7 +166,7 @@ impl Run {
             limit: self.most_keys(),
             version: shared.state.next_version(now, before.as_ref()),
         };
-        let (result, after) = write.decide(&basis);
+        let (result, effect) = write.decide(&basis);
         let event = Event::State {
             call: Box::new(call),
             result: result.clone(),
@@ -173,8 +174,10 @@ impl Run {
         let attempt = self.header.attempt;
         let also = |decision: &mut Decision| -> Keep {
             let slot = Arc::clone(&self.slot);
-            let Some(after) = after else {
-                return slot;
+            let after = match effect {
+                Effect::None => return slot,
+                Effect::Remove => None,
+                Effect::Store(stored) => Some(stored),
             };
             let way = turn.decide(&key, before.is_some(), held, after.clone());
             let keep: Keep = Arc::new((slot, way));
@@ -182,7 +185,7 @@ impl Run {
             decision.add(Change::PutState {
                 place: place.clone(),
                 key,
-                before: before.map(|stored| stored.expires_at),
+                before: StateBefore::of(before.as_ref()),
                 after,
             });
             keep

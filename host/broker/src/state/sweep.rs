@@ -3,43 +3,67 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskyard_storage::{Durable, Expired, Reservation};
-use taskyard_task::{Change, Commit, Partition, StatePlace};
+use taskyard_storage::{Durable, Expired, Health, Reservation};
+use taskyard_task::commit::StateBefore;
+use taskyard_task::{Change, Commit, Partition, StatePlace, Timestamp};
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::look_back::LookBack;
 
 /// How often; until then, expired keys count against the limit of their place.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Keys that are looked up at once.
 const MOST: usize = 256;
+/// See [`LookBack`].
+const LOOK_BACK_MS: u64 = 600_000;
+
+/// What one sweep came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Swept {
+    /// How many keys were removed.
+    pub(crate) removed: usize,
+    /// Whether everything that has expired was looked at.
+    is_all: bool,
+}
 
 impl Broker {
     pub(crate) async fn run_state_sweep(self) {
+        let mut look_back = LookBack::new(LOOK_BACK_MS);
         loop {
             tokio::select! {
                 () = self.shared.closing.cancelled() => return,
                 () = tokio::time::sleep(PERIOD) => {}
             }
-            match self.sweep_state().await {
-                Ok(_) => {}
+            let now = self.shared.sources.clock.now();
+            let is_writable = self.shared.storage.health() == Health::Writable;
+            match self.sweep_state(look_back.since()).await {
+                Ok(Swept { removed, is_all }) => {
+                    tracing::debug!(removed, "removed expired state");
+                    if is_all {
+                        look_back.looked(now, is_writable);
+                    }
+                }
                 Err(_) if self.shared.storage.failed().is_some() => return,
                 Err(error) => tracing::error!(%error, "cannot remove expired state"),
             }
         }
     }
 
-    /// Removes what has expired by now; tells how many keys that were.
-    pub(crate) async fn sweep_state(&self) -> Result<usize, Error> {
+    /// Removes what has expired since `since`.
+    pub(crate) async fn sweep_state(&self, mut since: Timestamp) -> Result<Swept, Error> {
         let now = self.shared.sources.clock.now();
         let mut removed = 0;
         loop {
-            let expired = self.shared.storage.expired_state(now, MOST)?;
+            let expired = self.shared.storage.expired_state(since, now, MOST)?;
             let here = self.remove_expired(&expired).await?;
             removed += here;
+            // Behind what this page removed; the rest of the same moment comes again.
+            since = expired.last().map_or(since, |last| last.moment);
+            let is_all = expired.len() < MOST;
             // Where nothing could be removed, somebody else is about to.
-            if expired.len() < MOST || here == 0 || self.shared.closing.is_cancelled() {
-                return Ok(removed);
+            if is_all || here == 0 || self.shared.closing.is_cancelled() {
+                return Ok(Swept { removed, is_all });
             }
         }
     }
@@ -84,7 +108,9 @@ impl Broker {
         let change = Change::PutState {
             place: place.clone(),
             key: key.clone(),
-            before: Some(Some(*moment)),
+            before: StateBefore::Stored {
+                expires_at: Some(*moment),
+            },
             after: None,
         };
         let commit = Commit::new(partition(place), 1, vec![change]);

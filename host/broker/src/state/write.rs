@@ -1,6 +1,6 @@
 //! What a write to state comes to. Pure.
 
-use taskyard_task::{StateResult, Stored, Timestamp};
+use taskyard_task::{Expected, StateResult, Stored, Timestamp};
 
 use super::is_there;
 
@@ -10,8 +10,8 @@ pub(super) struct Write {
     /// None removes the key.
     pub(super) value: Option<Vec<u8>>,
     pub(super) ttl_ms: Option<u64>,
-    /// Only if this is the version, where the inner none means that nothing is there.
-    pub(super) expected: Option<Option<u64>>,
+    /// What must be there for it to happen.
+    pub(super) expected: Expected,
 }
 
 /// What a write is decided upon.
@@ -27,36 +27,49 @@ pub(super) struct Basis<'a> {
     pub(super) version: u64,
 }
 
+/// What a write changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Effect {
+    /// Nothing.
+    None,
+    /// The key is gone from now on.
+    Remove,
+    /// This is there from now on.
+    Store(Stored),
+}
+
 impl Write {
-    /// What the worker is told, and what is there from now on; nothing if nothing changes.
-    pub(super) fn decide(self, basis: &Basis<'_>) -> (StateResult, Option<Option<Stored>>) {
+    /// What the worker is told, and what that changes.
+    pub(super) fn decide(self, basis: &Basis<'_>) -> (StateResult, Effect) {
         let visible = basis
             .before
             .filter(|stored| is_there(stored.expires_at, basis.now));
-        if let Some(expected) = self.expected
-            && expected != visible.map(|stored| stored.version)
-        {
-            return (StateResult::Stale(visible.cloned()), None);
+        if !self.expected.allows(visible.map(|stored| stored.version)) {
+            return (StateResult::Stale(visible.cloned()), Effect::None);
         }
         let Some(value) = self.value else {
-            let removed = basis.before.is_some().then_some(None);
-            return (StateResult::Written(0), removed);
+            let effect = match basis.before {
+                Some(_) => Effect::Remove,
+                None => Effect::None,
+            };
+            return (StateResult::Written(0), effect);
         };
         if basis.before.is_none() && basis.held >= basis.limit {
-            return (StateResult::Full { limit: basis.limit }, None);
+            return (StateResult::Full { limit: basis.limit }, Effect::None);
         }
         let stored = Stored {
             value,
             version: basis.version,
             expires_at: self.ttl_ms.map(|ttl_ms| basis.now.plus_millis(ttl_ms)),
         };
-        (StateResult::Written(basis.version), Some(Some(stored)))
+        (StateResult::Written(basis.version), Effect::Store(stored))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Expected::{Anything, Nothing, Version};
 
     const NOW: Timestamp = Timestamp(1_000);
 
@@ -68,7 +81,7 @@ mod tests {
         }
     }
 
-    fn put(expected: Option<Option<u64>>) -> Write {
+    fn put(expected: Expected) -> Write {
         Write {
             key: "k".to_owned(),
             value: Some(vec![b'w']),
@@ -78,7 +91,7 @@ mod tests {
     }
 
     /// The third of three keys at most, as version 9.
-    fn decide(write: Write, before: Option<&Stored>) -> (StateResult, Option<Option<Stored>>) {
+    fn decide(write: Write, before: Option<&Stored>) -> (StateResult, Effect) {
         write.decide(&Basis {
             now: NOW,
             before,
@@ -92,39 +105,39 @@ mod tests {
     fn a_swap_looks_at_the_version() {
         let (there, gone) = (stored(7, None), stored(7, Some(1_000)));
         let table = [
-            (Some(&there), None, StateResult::Written(9)),
-            (Some(&there), Some(Some(7)), StateResult::Written(9)),
+            (Some(&there), Anything, StateResult::Written(9)),
+            (Some(&there), Version(7), StateResult::Written(9)),
             (
                 Some(&there),
-                Some(Some(6)),
+                Version(6),
                 StateResult::Stale(Some(there.clone())),
             ),
             (
                 Some(&there),
-                Some(None),
+                Nothing,
                 StateResult::Stale(Some(there.clone())),
             ),
             // What has expired is not there.
-            (Some(&gone), Some(Some(7)), StateResult::Stale(None)),
-            (Some(&gone), Some(None), StateResult::Written(9)),
-            (None, Some(Some(7)), StateResult::Stale(None)),
+            (Some(&gone), Version(7), StateResult::Stale(None)),
+            (Some(&gone), Nothing, StateResult::Written(9)),
+            (None, Version(7), StateResult::Stale(None)),
         ];
         for (before, expected, result) in table {
             let (got, after) = decide(put(expected), before);
             assert_eq!(got, result, "{before:?} {expected:?}");
             let wrote = matches!(result, StateResult::Written(_));
-            assert_eq!(after.is_some(), wrote, "{before:?} {expected:?}");
+            assert_eq!(after != Effect::None, wrote, "{before:?} {expected:?}");
         }
     }
 
     #[test]
     fn only_new_keys_meet_the_limit() {
-        let full = (StateResult::Full { limit: 3 }, None);
-        assert_eq!(decide(put(None), None), full);
-        assert_eq!(decide(put(Some(None)), None), full);
+        let full = (StateResult::Full { limit: 3 }, Effect::None);
+        assert_eq!(decide(put(Anything), None), full);
+        assert_eq!(decide(put(Nothing), None), full);
         // One that expired still counts, and is written over.
         let gone = stored(7, Some(1));
-        let (result, _) = decide(put(None), Some(&gone));
+        let (result, _) = decide(put(Anything), Some(&gone));
         assert_eq!(result, StateResult::Written(9));
     }
 
@@ -132,12 +145,12 @@ mod tests {
     fn a_removal_changes_only_what_is_there() {
         let remove = || Write {
             value: None,
-            ..put(None)
+            ..put(Anything)
         };
         let written = StateResult::Written(0);
-        assert_eq!(decide(remove(), None), (written.clone(), None));
+        assert_eq!(decide(remove(), None), (written.clone(), Effect::None));
         let there = stored(7, None);
-        assert_eq!(decide(remove(), Some(&there)), (written, Some(None)));
+        assert_eq!(decide(remove(), Some(&there)), (written, Effect::Remove));
     }
 
     #[test]
@@ -145,11 +158,13 @@ mod tests {
         for (ttl_ms, moment) in [(0, 1_000), (5, 1_005), (u64::MAX, u64::MAX)] {
             let write = Write {
                 ttl_ms: Some(ttl_ms),
-                ..put(None)
+                ..put(Anything)
             };
             let (_, after) = decide(write, Some(&stored(7, None)));
-            let expires_at = after.flatten().unwrap().expires_at;
-            assert_eq!(expires_at, Some(Timestamp(moment)));
+            let Effect::Store(stored) = after else {
+                panic!("{after:?}");
+            };
+            assert_eq!(stored.expires_at, Some(Timestamp(moment)));
         }
     }
 }

@@ -149,7 +149,7 @@ async fn a_quick_send_answers_as_well() {
     });
     let end = end.unwrap();
     assert_eq!(
-        (end.header.id, end.view.state),
+        (end.header.id, end.outline.view.state),
         (task, TaskState::Completed)
     );
 }

@@ -144,7 +144,7 @@ async fn a_child_works_for_its_parent() {
     assert_eq!(ended(&yard, sent.task).await, TaskState::Completed);
     let view = yard.broker.get(&caller(""), &agent(), sent.task).await;
     assert_eq!(
-        view.unwrap().view.children,
+        view.unwrap().outline.view.children,
         [child],
         "clients see both related"
     );

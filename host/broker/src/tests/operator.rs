@@ -194,7 +194,10 @@ async fn what_was_taken_back_is_marked_in_the_log() {
     let later = yard.broker.task_log(sent.task, Seq(10), 1).unwrap();
     assert_eq!(later.entries[0].about, Some("received"));
     let done = yard.broker.get(&caller(""), &agent(), sent.task).await;
-    assert_eq!(done.unwrap().view.artifacts[0].parts, [Part::text("a")]);
+    assert_eq!(
+        done.unwrap().outline.view.artifacts[0].parts,
+        [Part::text("a")]
+    );
 }
 
 #[tokio::test]
@@ -245,8 +248,8 @@ async fn a_failed_task_tells_its_client_why() {
     let reason = "the operator gave up".to_owned();
     yard.broker.fail(sent.task, reason).await.unwrap();
     let end = yard.broker.turn_end(&sent).await.unwrap();
-    assert_eq!(end.view.state, TaskState::Failed);
-    let said = end.view.status_message.unwrap().1;
+    assert_eq!(end.outline.view.state, TaskState::Failed);
+    let said = end.outline.view.status_message.unwrap().1;
     assert_eq!(said, [Part::text("the operator gave up")]);
 }
 

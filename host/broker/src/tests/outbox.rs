@@ -53,7 +53,7 @@ async fn told(version: WireVersion) -> Vec<Notification> {
 
     let lane = yard.broker.lanes_ready().await.pop().unwrap();
     let mut told = Vec::new();
-    while let Some(delivery) = yard.broker.next_delivery(&lane).await.unwrap() {
+    while let Some(delivery) = due(&yard, &lane).await {
         yard.broker.delivered(&delivery).await.unwrap();
         told.push(delivery.payload);
     }
@@ -130,7 +130,7 @@ async fn nothing_is_noted_about_a_webhook_that_is_gone() {
     run.settle(completed()).await.unwrap();
     yard.broker.turn_end(&sent).await.unwrap();
     let lane = yard.broker.lanes_ready().await.pop().unwrap();
-    let delivery = yard.broker.next_delivery(&lane).await.unwrap().unwrap();
+    let delivery = due(&yard, &lane).await.unwrap();
 
     let removed = yard
         .broker

@@ -142,7 +142,8 @@ async fn a_task_that_is_over_at_once_is_one_commit() {
     run.record(chunk("lo", false)).await.unwrap();
     run.settle(completed()).await.unwrap();
     let end = client.await.unwrap();
-    assert_eq!(end.view.artifacts[0].parts, ["hel", "lo"].map(Part::text));
+    let parts = ["hel", "lo"].map(Part::text);
+    assert_eq!(end.outline.view.artifacts[0].parts, parts);
 
     assert_eq!(disk.commits_of(task).len(), 1);
     let header = stored(&yard, task).unwrap();
@@ -198,7 +199,7 @@ async fn the_answer_is_what_everybody_gets_afterwards() {
         assert_eq!(disk.commits_of(task).len(), 1, "{case}");
         let later = yard.broker.turn_end(&first(task)).await.unwrap();
         assert_eq!(answer.header, later.header, "{case}");
-        assert_eq!(answer.view, later.view, "{case}");
+        assert_eq!(answer.outline.view, later.outline.view, "{case}");
     }
 }
 
@@ -223,7 +224,10 @@ async fn nothing_of_it_can_be_seen_before_it_is_durable() {
     assert_eq!(listed.total, 0);
 
     drop(waiting);
-    assert_eq!(client.await.unwrap().view.state, TaskState::Completed);
+    assert_eq!(
+        client.await.unwrap().outline.view.state,
+        TaskState::Completed
+    );
     yard.broker.get(&me, &name, task).await.unwrap();
 }
 
@@ -248,8 +252,8 @@ async fn what_takes_longer_is_on_the_disk_meanwhile() {
     run.record(chunk("x", true)).await.unwrap();
     run.settle(completed()).await.unwrap();
     let end = client.await.unwrap();
-    assert_eq!(end.view.state, TaskState::Completed);
-    assert_eq!(end.view.artifacts[0].parts, [Part::text("x")]);
+    assert_eq!(end.outline.view.state, TaskState::Completed);
+    assert_eq!(end.outline.view.artifacts[0].parts, [Part::text("x")]);
     assert!(disk.commits_of(task).len() > 1, "the end is not held back");
 }
 
@@ -274,7 +278,10 @@ async fn a_client_that_goes_away_loses_nothing() {
     drop(client);
     run.settle(completed()).await.unwrap();
     let end = yard.broker.turn_end(&first(task)).await.unwrap();
-    assert_eq!((end.view.last, end.view.artifacts.len()), (Seq(5), 1));
+    assert_eq!(
+        (end.outline.view.last, end.outline.view.artifacts.len()),
+        (Seq(5), 1)
+    );
 }
 
 #[tokio::test]
@@ -372,7 +379,7 @@ async fn a_child_begins_in_one_commit_with_its_parent() {
     assert_eq!(run.task(), child);
     run.settle(completed()).await.unwrap();
     parent.settle(completed()).await.unwrap();
-    assert_eq!(client.await.unwrap().view.children, [child]);
+    assert_eq!(client.await.unwrap().outline.view.children, [child]);
 }
 
 #[tokio::test]
@@ -386,17 +393,20 @@ async fn a_question_answers_the_client_and_can_be_answered() {
     run.suspend(None, Seq::ZERO, asking, 0).await.unwrap();
     drop(run);
     let asked = client.await.unwrap();
-    assert_eq!(asked.view.state, TaskState::InputRequired);
+    assert_eq!(asked.outline.view.state, TaskState::InputRequired);
     assert_eq!(disk.commits_of(sent.task).len(), 1);
     let later = yard.broker.turn_end(&sent).await.unwrap();
-    assert_eq!((asked.header, asked.view), (later.header, later.view));
+    assert_eq!(
+        (asked.header, asked.outline.view),
+        (later.header, later.outline.view)
+    );
 
     let answered = yard.answer(sent, "yes").await;
     let run = yard.broker.lease().await.unwrap();
     assert_eq!(run.task(), sent.task);
     run.settle(completed()).await.unwrap();
     let end = yard.broker.turn_end(&answered).await.unwrap();
-    assert_eq!(end.view.state, TaskState::Completed);
+    assert_eq!(end.outline.view.state, TaskState::Completed);
 }
 
 #[tokio::test]
@@ -416,7 +426,7 @@ async fn a_cancel_in_between_keeps_the_order() {
     run.canceled().await;
     run.settle(completed()).await.unwrap();
     for end in [client.await, cancel.await] {
-        assert_eq!(end.unwrap().view.state, TaskState::Canceled);
+        assert_eq!(end.unwrap().outline.view.state, TaskState::Canceled);
     }
     let kinds: Vec<_> = logged(&yard, task)
         .into_iter()
@@ -554,7 +564,7 @@ async fn whoever_writes_first_nothing_is_lost_or_out_of_order() {
     for client in clients {
         if let Some(end) = client.await.unwrap() {
             let stored = stored(&yard, end.header.id).unwrap();
-            assert_eq!((end.view.last, &end.header), (stored.last, &stored));
+            assert_eq!((end.outline.view.last, &end.header), (stored.last, &stored));
         }
     }
 }

@@ -160,7 +160,7 @@ async fn a_task_stays_until_its_webhook_has_heard_of_it_or_is_given_up() {
             task: sent.task,
             config: "hook".to_owned(),
         };
-        while let Some(delivery) = yard.broker.next_delivery(&lane).await.unwrap() {
+        while let Some(delivery) = due(&yard, &lane).await {
             if give_up {
                 let state = taskyard_task::commit::DeliveryState {
                     attempts: 3,
@@ -175,7 +175,7 @@ async fn a_task_stays_until_its_webhook_has_heard_of_it_or_is_given_up() {
         assert_eq!(yard.broker.forget_due().await.unwrap().forgotten, 1);
         assert!(!known(&yard, sent.task).await);
         assert!(yard.broker.deliveries(10).await.unwrap().is_empty());
-        assert!(yard.broker.next_delivery(&lane).await.unwrap().is_none());
+        assert!(due(&yard, &lane).await.is_none());
     }
 }
 

@@ -70,11 +70,8 @@ async fn yard_on(lands: bool) -> (Yard, Arc<AtomicBool>) {
 
 async fn tasks(yard: &Yard) -> u64 {
     let query = ListQuery {
-        context_id: None,
-        state: None,
-        updated_since: None,
         page_size: 10,
-        page_token: None,
+        ..ListQuery::default()
     };
     let page = yard.broker.list(&caller(""), &agent(), query).await;
     page.unwrap().total
@@ -112,7 +109,10 @@ async fn who_calls_during_a_shortage_is_told_and_nothing_is_lost() {
         // A run goes on, and waits where it must.
         run.record(chunk("x", true)).await.unwrap();
         let view = yard.broker.get(&caller(""), &agent(), sent.task).await;
-        assert!(view.unwrap().view.artifacts.is_empty(), "it is not durable");
+        assert!(
+            view.unwrap().outline.view.artifacts.is_empty(),
+            "it is not durable"
+        );
         let settled = tokio::spawn(run.settle(completed()));
         short.store(false, Ordering::SeqCst);
         settled.await.unwrap().unwrap();

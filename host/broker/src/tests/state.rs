@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use taskyard_storage::{AppendError, CommitLog, Numbered, Storage, Trouble};
 use taskyard_task::{
-    LimitChanges, Partition, StateCall, StatePlace, StateResult, StateScope, Stored,
+    Expected, LimitChanges, Partition, StateCall, StatePlace, StateResult, StateScope, Stored,
 };
 
 use super::*;
@@ -27,7 +27,7 @@ fn put(scope: StateScope, key: &str, value: &str) -> StateCall {
         key: key.to_owned(),
         value: Some(value.as_bytes().to_vec().into()),
         ttl_ms: None,
-        expected: None,
+        expected: Expected::Anything,
     }
 }
 
@@ -37,7 +37,7 @@ fn put_for(scope: StateScope, key: &str, ttl_ms: u64) -> StateCall {
         key: key.to_owned(),
         value: Some(b"v".to_vec().into()),
         ttl_ms: Some(ttl_ms),
-        expected: None,
+        expected: Expected::Anything,
     }
 }
 
@@ -47,7 +47,7 @@ fn remove(scope: StateScope, key: &str) -> StateCall {
         key: key.to_owned(),
         value: None,
         ttl_ms: None,
-        expected: None,
+        expected: Expected::Anything,
     }
 }
 
@@ -57,7 +57,7 @@ fn swap(scope: StateScope, key: &str, expected: Option<u64>, value: &str) -> Sta
         key: key.to_owned(),
         value: Some(value.as_bytes().to_vec().into()),
         ttl_ms: None,
-        expected: Some(expected),
+        expected: expected.into(),
     }
 }
 
@@ -271,7 +271,7 @@ async fn what_has_expired_is_gone_and_then_swept() {
         assert_eq!(found(&run, TENANT, "gone").await, None);
         assert_eq!(listed(&run, keys.clone()).await, ["kept", "renewed"]);
         settle_down(&run).await;
-        broker.sweep_state().await.unwrap();
+        broker.sweep_state(Timestamp(0)).await.unwrap();
     }
     let tenant = StatePlace::Tenant("a".parse().unwrap());
     let storage = &broker.shared.storage;
@@ -282,9 +282,13 @@ async fn what_has_expired_is_gone_and_then_swept() {
 
     clock.advance(Duration::from_secs(60));
     settle_down(&run).await;
-    assert_eq!(broker.sweep_state().await.unwrap(), 1, "`renewed`");
+    assert_eq!(
+        broker.sweep_state(Timestamp(0)).await.unwrap().removed,
+        1,
+        "`renewed`"
+    );
     assert_eq!(listed(&run, keys).await, ["back", "kept"]);
-    assert_eq!(broker.sweep_state().await.unwrap(), 0);
+    assert_eq!(broker.sweep_state(Timestamp(0)).await.unwrap().removed, 0);
 }
 
 #[tokio::test]
@@ -296,7 +300,10 @@ async fn a_sweep_takes_more_than_one_look_and_leaves_nothing() {
     }
     settle_down(&run).await;
     yard.clock.advance(Duration::from_millis(1));
-    assert_eq!(yard.broker.sweep_state().await.unwrap(), 600);
+    assert_eq!(
+        yard.broker.sweep_state(Timestamp(0)).await.unwrap().removed,
+        600
+    );
     let tenant = StatePlace::Tenant("a".parse().unwrap());
     assert_eq!(yard.broker.shared.storage.state_count(&tenant).unwrap(), 0);
 }
@@ -311,7 +318,7 @@ async fn writers_and_sweeps_agree_on_what_is_there() {
     let sweeps = tokio::spawn(async move {
         let mut swept = 0;
         while stopped.load(Ordering::SeqCst) == 0 {
-            swept += sweeper.sweep_state().await.unwrap();
+            swept += sweeper.sweep_state(Timestamp(0)).await.unwrap().removed;
             tokio::task::yield_now().await;
         }
         swept
@@ -341,13 +348,13 @@ async fn writers_and_sweeps_agree_on_what_is_there() {
     stop.store(1, Ordering::SeqCst);
     sweeps.await.unwrap();
     settle_down(&runs[0]).await;
-    yard.broker.sweep_state().await.unwrap();
+    yard.broker.sweep_state(Timestamp(0)).await.unwrap();
     let tenant = StatePlace::Tenant("a".parse().unwrap());
     let storage = &yard.broker.shared.storage;
     let there = listed(&runs[0], list(TENANT, "", None, 100)).await;
     assert_eq!(storage.state_count(&tenant).unwrap(), there.len() as u64);
     let now = yard.clock.now();
-    assert_eq!(storage.expired_state(now, 100).unwrap(), []);
+    assert_eq!(storage.expired_state(Timestamp(0), now, 100).unwrap(), []);
     settle_down(&runs[0]).await;
     assert!(yard.broker.shared.state.is_empty());
 }
@@ -368,8 +375,14 @@ async fn a_tasks_own_state_ends_with_it() {
     assert_eq!(storage.state(&own, "k").unwrap(), None);
     // Its expiry is left over, and harms nobody.
     yard.clock.advance(Duration::from_secs(1));
-    assert_eq!(yard.broker.sweep_state().await.unwrap(), 1);
-    assert_eq!(yard.broker.sweep_state().await.unwrap(), 0);
+    assert_eq!(
+        yard.broker.sweep_state(Timestamp(0)).await.unwrap().removed,
+        1
+    );
+    assert_eq!(
+        yard.broker.sweep_state(Timestamp(0)).await.unwrap().removed,
+        0
+    );
     assert_eq!(storage.state_count(&own).unwrap(), 0);
     let next = begin(&yard.broker, "a", "c").await;
     assert!(found(&next, StateScope::Context, "k").await.is_some());

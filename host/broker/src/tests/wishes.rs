@@ -62,7 +62,7 @@ async fn a_task_for_later_survives_a_restart() {
     assert_eq!(run.task(), later.task);
     run.settle(completed()).await.unwrap();
     let end = yard.broker.turn_end(&later).await.unwrap();
-    assert_eq!(end.view.state, TaskState::Completed);
+    assert_eq!(end.outline.view.state, TaskState::Completed);
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_task_for_later_can_be_canceled_before() {
     let yard = Yard::new(Config::default()).await;
     let later = yard.later(2).await;
     let canceled = yard.broker.cancel(&caller(""), &agent(), later.task).await;
-    assert_eq!(canceled.unwrap().view.state, TaskState::Canceled);
+    assert_eq!(canceled.unwrap().outline.view.state, TaskState::Canceled);
     yard.clock.advance(2 * HOUR);
     let now = yard.send("now").await;
     assert_eq!(yard.broker.lease().await.unwrap().task(), now.task);
@@ -87,7 +87,7 @@ async fn a_task_fails_at_the_deadline_that_it_was_given() {
     let sent = yard.wish("tight", wishes).await;
     yard.clock.advance(3 * HOUR);
     let end = yard.broker.turn_end(&sent).await.unwrap();
-    assert_eq!(end.view.state, TaskState::Failed);
+    assert_eq!(end.outline.view.state, TaskState::Failed);
 }
 
 #[tokio::test]
@@ -195,10 +195,10 @@ async fn a_filtered_webhook_hears_of_its_states_alone() {
     yard.broker.turn_end(&sent).await.unwrap();
 
     let lane = yard.broker.lanes_ready().await.pop().unwrap();
-    let delivery = yard.broker.next_delivery(&lane).await.unwrap().unwrap();
+    let delivery = due(&yard, &lane).await.unwrap();
     let entries = yard.broker.task_log(sent.task, Seq::ZERO, 64).unwrap();
     let last = entries.entries.last().unwrap();
     assert_eq!(delivery.seq, last.seq);
     yard.broker.delivered(&delivery).await.unwrap();
-    assert!(yard.broker.next_delivery(&lane).await.unwrap().is_none());
+    assert!(due(&yard, &lane).await.is_none());
 }

@@ -1,7 +1,7 @@
 //! `taskyard:worker/state`: small values under keys that outlive a run.
 
 use taskyard_task::kv::MAX_LISTED;
-use taskyard_task::{StateCall, StateResult, StateScope, Stored};
+use taskyard_task::{Expected, StateCall, StateResult, StateScope, Stored};
 
 use super::Ctx;
 use crate::bindings::taskyard::worker::state::{Entry, Host, Scope, SwapResult};
@@ -25,7 +25,7 @@ impl Host for Ctx {
         ttl: Option<u64>,
     ) -> Result<u64, CallError> {
         let gate = self.journaled("taskyard:worker/state.put")?;
-        let put = write(scope, key, Some(value), ttl, None);
+        let put = write(scope, key, Some(value), ttl, Expected::Anything);
         match gate.state(put).await? {
             StateResult::Written(version) => Ok(version),
             other => Err(unfitting(&other)),
@@ -34,7 +34,8 @@ impl Host for Ctx {
 
     async fn delete(&mut self, scope: Scope, key: String) -> Result<(), CallError> {
         let gate = self.journaled("taskyard:worker/state.delete")?;
-        gate.state(write(scope, key, None, None, None)).await?;
+        gate.state(write(scope, key, None, None, Expected::Anything))
+            .await?;
         Ok(())
     }
 
@@ -47,7 +48,7 @@ impl Host for Ctx {
         ttl: Option<u64>,
     ) -> Result<SwapResult, CallError> {
         let gate = self.journaled("taskyard:worker/state.swap")?;
-        let swap = write(scope, key, Some(value), ttl, Some(expected));
+        let swap = write(scope, key, Some(value), ttl, expected.into());
         match gate.state(swap).await? {
             StateResult::Written(version) => Ok(SwapResult::Swapped(version)),
             StateResult::Stale(stored) => Ok(SwapResult::Stale(stored.map(Entry::from))),
@@ -81,7 +82,7 @@ fn write(
     key: String,
     value: Option<Vec<u8>>,
     ttl_ms: Option<u64>,
-    expected: Option<Option<u64>>,
+    expected: Expected,
 ) -> StateCall {
     StateCall::Put {
         scope: scope.into(),

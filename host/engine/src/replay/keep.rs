@@ -126,7 +126,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use taskyard_task::{StateScope, Stored};
+    use taskyard_task::{Entry, Expected, Seq, StateScope, Stored};
 
     use super::*;
     use crate::replay::Opening;
@@ -145,7 +145,7 @@ mod tests {
             key: key.to_owned(),
             value: Some(value.into()),
             ttl_ms: None,
-            expected: None,
+            expected: Expected::Anything,
         }
     }
 
@@ -192,6 +192,52 @@ mod tests {
             matches!(other, Err(CallError::Stopped(Stop::Mismatch(_)))),
             "{other:?}"
         );
+    }
+
+    /// The log as a host of format 3 wrote it, which had one nil for both.
+    fn as_format_3(log: Vec<(Seq, Entry)>) -> Vec<(Seq, Entry)> {
+        let old = serde_json::to_string(&log).unwrap();
+        let old = old.replace(r#""expected":"nothing""#, r#""expected":null"#);
+        let old = old.replace(r#""expected":"anything""#, r#""expected":null"#);
+        serde_json::from_str(&old).unwrap()
+    }
+
+    #[tokio::test]
+    async fn logs_that_do_not_tell_nothing_from_anything_replay() {
+        let expecting = |expected: Expected| {
+            let StateCall::Put {
+                scope,
+                key,
+                value,
+                ttl_ms,
+                ..
+            } = put("k", vec![1])
+            else {
+                unreachable!("it is a put");
+            };
+            StateCall::Put {
+                scope,
+                key,
+                value,
+                ttl_ms,
+                expected,
+            }
+        };
+        for did in [Expected::Nothing, Expected::Anything] {
+            let world = World::new(Script::default());
+            let wrote = run(&world).await.state(expecting(did)).await.unwrap();
+            assert_eq!(wrote, StateResult::Written(1));
+            let log = as_format_3(world.log());
+            let old = World::recorded(world.header(), log);
+            let mut gate = run(&old).await;
+            assert_eq!(gate.state(expecting(did)).await.unwrap(), wrote);
+            assert!(!gate.is_replaying());
+            let other = run(&old).await.state(expecting(Expected::Version(1))).await;
+            assert!(
+                matches!(other, Err(CallError::Stopped(Stop::Mismatch(_)))),
+                "{other:?}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -9,8 +9,8 @@ use taskyard_outbound::Request;
 use taskyard_task::decide::Outcome;
 use taskyard_task::http::HttpError;
 use taskyard_task::{
-    ArtifactSpec, ChildCall, ChildEnd, ChildTarget, Event, InputKind, Part, Phase, Seq, StateCall,
-    StateScope, TaskState, Ticket,
+    ArtifactSpec, ChildCall, ChildEnd, ChildTarget, Event, Expected, InputKind, Part, Phase, Seq,
+    StateCall, StateScope, TaskState, Ticket,
 };
 
 use super::gate::{Gate, Opening};
@@ -210,11 +210,11 @@ impl Process {
                 format!("{:?}", self.gate.take_child(child).await?)
             }
             Call::Put(key, value) => {
-                let result = gate.state(put(*key, *value, None)).await?;
+                let result = gate.state(put(*key, *value, Expected::Anything)).await?;
                 format!("{result:?}")
             }
             Call::Swap(key, value) => {
-                let result = gate.state(put(*key, *value, Some(Some(1)))).await?;
+                let result = gate.state(put(*key, *value, Expected::Version(1))).await?;
                 format!("{result:?}")
             }
             Call::Get(key) => {
@@ -261,7 +261,7 @@ impl Process {
     }
 }
 
-fn put(key: u8, value: u8, expected: Option<Option<u64>>) -> StateCall {
+fn put(key: u8, value: u8, expected: Expected) -> StateCall {
     StateCall::Put {
         scope: StateScope::Task,
         key: (key % 4).to_string(),

@@ -523,7 +523,7 @@ impl World {
                 let id = (place(*scope), key.clone());
                 let there = state.kv.get(&id).cloned();
                 let version = there.as_ref().map(|stored| stored.version);
-                if expected.is_some_and(|expected| expected != version) {
+                if !expected.allows(version) {
                     return StateResult::Stale(there);
                 }
                 let Some(value) = value else {
@@ -862,7 +862,15 @@ impl Network for World {
 
 fn entries(decision: &Decision) -> Vec<(Seq, Entry)> {
     let entries = decision.entries();
-    entries.map(|(seq, entry)| (seq, entry.clone())).collect()
+    entries
+        .map(|(seq, entry)| (seq, read_back(entry)))
+        .collect()
+}
+
+/// An entry as a replay finds it: a host writes its log to the disk and reads it again.
+fn read_back(entry: &Entry) -> Entry {
+    let written = serde_json::to_vec(entry).expect("an entry can be written");
+    serde_json::from_slice(&written).expect("what was written can be read")
 }
 
 fn received(text: &str) -> Input {

@@ -40,7 +40,9 @@ impl AgentArgs {
         let http = http.context("cannot set up the HTTP client")?;
         let client = taskyard_delegate::connect(Direct::new(http), &base).await;
         client.map_err(|error| match error {
-            ConnectError::NoAgent(problem) => NotFound(format!("no agent at {base}: {problem}")).into(),
+            ConnectError::NoAgent(problem) => {
+                NotFound(format!("no agent at {base}: {problem}")).into()
+            }
             ConnectError::Unusable(problem) => {
                 anyhow!("cannot talk to the agent at {base}: {problem}")
             }

@@ -261,7 +261,12 @@ async fn send(
         }
         return Ok(followed.exit);
     }
-    match client.client.send_message(&request).await.map_err(refused)? {
+    match client
+        .client
+        .send_message(&request)
+        .await
+        .map_err(refused)?
+    {
         SendMessageResponse::Task(task) => {
             show(&task, output, again)?;
             Ok(Exit::of_task(&task.status.state))

@@ -1,7 +1,7 @@
 //! A task that is forgotten leaves nothing, and takes nothing of others along.
 
 use taskyard_task::commit::{DeliveryState, Remembered};
-use taskyard_task::{Change, Header, Phase, PushConfig, TaskState, TaskView, WireVersion};
+use taskyard_task::{Change, Header, Phase, PushConfig, TaskState, WireVersion};
 
 use super::*;
 
@@ -53,9 +53,9 @@ fn rich(number: u8, entries: u64) -> (Header, Vec<Digest>, Commit) {
                 retry_at: None,
             }),
         },
-        Change::Snapshot {
+        Change::Outline {
             task,
-            view: Box::new(TaskView::default()),
+            outline: Box::default(),
         },
         Change::Remember {
             key,
@@ -109,7 +109,9 @@ async fn a_forgotten_task_leaves_no_row() {
         let (header, keys, commit) = rich(2, entries);
         write(&storage, commit).await.unwrap();
         assert_ne!(rows(&storage), one);
-        let ended = storage.ended(&header.tenant, None, 10).unwrap();
+        let ended = storage
+            .ended(&header.tenant, Timestamp(0), None, 10)
+            .unwrap();
         assert_eq!(
             ended.iter().map(|it| it.task).collect::<Vec<_>>(),
             [1, 2].map(task_id)
@@ -139,7 +141,7 @@ async fn ended_tasks_are_found_by_tenant_and_end() {
         write(&storage, commit).await.unwrap();
     }
     let (mut tenants, mut last) = (Vec::new(), None);
-    while let Some(tenant) = storage.tenant_with_ended(last.as_ref()).unwrap() {
+    while let Some(tenant) = storage.tenant_with_ended(last.as_ref(), None).unwrap() {
         tenants.push((tenant.to_string(), storage.count_ended(&tenant).unwrap()));
         last = Some(tenant);
     }
@@ -150,9 +152,11 @@ async fn ended_tasks_are_found_by_tenant_and_end() {
     );
 
     let tenant = "a".parse().unwrap();
-    let first = storage.ended(&tenant, None, 1).unwrap();
+    let first = storage.ended(&tenant, Timestamp(0), None, 1).unwrap();
     assert_eq!(first[0].task, task_id(1));
-    let rest = storage.ended(&tenant, Some(first[0]), 10).unwrap();
+    let rest = storage
+        .ended(&tenant, Timestamp(0), Some(first[0]), 10)
+        .unwrap();
     assert_eq!(
         rest.iter().map(|it| it.task).collect::<Vec<_>>(),
         [task_id(5)]

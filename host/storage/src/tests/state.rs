@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use taskyard_task::commit::StateBefore::{self, Nothing};
 use taskyard_task::{Change, StatePlace, Stored};
 
 use super::*;
@@ -15,17 +16,21 @@ fn stored(value: &str, expires_at: Option<u64>) -> Stored {
     }
 }
 
-fn put(
-    place: &StatePlace,
-    key: &str,
-    before: Option<Option<u64>>,
-    after: Option<Stored>,
-) -> Change {
+fn put(place: &StatePlace, key: &str, before: StateBefore, after: Option<Stored>) -> Change {
     Change::PutState {
         place: place.clone(),
         key: key.to_owned(),
-        before: before.map(|expires_at| expires_at.map(Timestamp)),
+        before,
         after,
+    }
+}
+
+/// Something that is there for good.
+const KEPT: StateBefore = StateBefore::Stored { expires_at: None };
+
+fn expiring(at: u64) -> StateBefore {
+    StateBefore::Stored {
+        expires_at: Some(Timestamp(at)),
     }
 }
 
@@ -68,7 +73,7 @@ async fn places_do_not_meet() {
     ];
     let changes = places.iter().enumerate();
     let changes =
-        changes.map(|(n, place)| put(place, "k", None, Some(stored(&n.to_string(), None))));
+        changes.map(|(n, place)| put(place, "k", Nothing, Some(stored(&n.to_string(), None))));
     write(&storage, commit(changes.collect())).await.unwrap();
     for (n, place) in places.iter().enumerate() {
         let found = storage.state(place, "k").unwrap().unwrap();
@@ -84,7 +89,7 @@ async fn keys_are_listed_in_order_by_prefix_and_position() {
     let storage = open(&folder);
     let place = tenant("a");
     let all = ["a", "a/", "a/1", "a/10", "a/2", "ä", "b"];
-    let changes = all.map(|key| put(&place, key, None, Some(stored("", None))));
+    let changes = all.map(|key| put(&place, key, Nothing, Some(stored("", None))));
     write(&storage, commit(changes.to_vec())).await.unwrap();
     let table: [(&str, Option<&str>, &[&str]); 9] = [
         ("", None, &["a", "a/", "a/1", "a/10", "a/2", "b", "ä"]),
@@ -109,35 +114,36 @@ async fn an_expiry_follows_its_key() {
     let storage = open(&folder);
     let place = tenant("a");
     let expired = |until| {
-        let expired = storage.expired_state(Timestamp(until), 10).unwrap();
+        let expired = storage
+            .expired_state(Timestamp(0), Timestamp(until), 10)
+            .unwrap();
         let moments = expired.into_iter().map(|found| (found.moment.0, found.key));
         moments.collect::<Vec<_>>()
     };
     let first = [
-        put(&place, "x", None, Some(stored("1", Some(20)))),
-        put(&place, "y", None, Some(stored("1", Some(10)))),
-        put(&place, "z", None, Some(stored("1", None))),
+        put(&place, "x", Nothing, Some(stored("1", Some(20)))),
+        put(&place, "y", Nothing, Some(stored("1", Some(10)))),
+        put(&place, "z", Nothing, Some(stored("1", None))),
     ];
     write(&storage, commit(first.to_vec())).await.unwrap();
     assert_eq!(expired(9), []);
     assert_eq!(expired(10), [(10, "y".to_owned())]);
     let second = [
         // The same moment again, another one, and none any more.
-        put(&place, "x", Some(Some(20)), Some(stored("2", Some(20)))),
-        put(&place, "y", Some(Some(10)), Some(stored("2", None))),
-        put(&place, "z", Some(None), Some(stored("2", Some(30)))),
+        put(&place, "x", expiring(20), Some(stored("2", Some(20)))),
+        put(&place, "y", expiring(10), Some(stored("2", None))),
+        put(&place, "z", KEPT, Some(stored("2", Some(30)))),
     ];
     write(&storage, commit(second.to_vec())).await.unwrap();
     assert_eq!(expired(99), [(20, "x".to_owned()), (30, "z".to_owned())]);
-    let found = storage.expired_state(Timestamp(99), 1).unwrap();
+    let found = storage
+        .expired_state(Timestamp(0), Timestamp(99), 1)
+        .unwrap();
     assert_eq!(found[0].place, place);
     assert!(storage.is_expiry_kept(&found[0]).unwrap());
-    write(
-        &storage,
-        commit(vec![put(&place, "x", Some(Some(20)), None)]),
-    )
-    .await
-    .unwrap();
+    write(&storage, commit(vec![put(&place, "x", expiring(20), None)]))
+        .await
+        .unwrap();
     assert!(!storage.is_expiry_kept(&found[0]).unwrap());
     assert_eq!(storage.state(&place, "x").unwrap(), None);
     assert_eq!(storage.state_count(&place).unwrap(), 2);
@@ -154,7 +160,7 @@ async fn a_task_takes_its_own_state_along() {
         put(
             place,
             &format!("k{key:03}"),
-            None,
+            Nothing,
             Some(stored("v", Some(50))),
         )
     };
@@ -172,13 +178,20 @@ async fn a_task_takes_its_own_state_along() {
         assert_eq!(storage.state_count(&mine).unwrap(), 0, "{case}");
         assert_eq!(keys(&storage, &other, "", None), ["k000"], "{case}");
         // What is left of it goes at its moment, and nothing is counted twice.
-        let left = storage.expired_state(Timestamp(50), 100).unwrap();
+        let left = storage
+            .expired_state(Timestamp(0), Timestamp(50), 100)
+            .unwrap();
         assert_eq!(left.len(), before + within + 1, "{case}");
         let sweep = left
             .iter()
-            .map(|found| put(&found.place, &found.key, Some(Some(50)), None));
+            .map(|found| put(&found.place, &found.key, expiring(50), None));
         write(&storage, commit(sweep.collect())).await.unwrap();
-        assert_eq!(storage.expired_state(Timestamp(50), 100).unwrap(), []);
+        assert_eq!(
+            storage
+                .expired_state(Timestamp(0), Timestamp(50), 100)
+                .unwrap(),
+            []
+        );
         assert_eq!(storage.state_count(&mine).unwrap(), 0, "{case}");
         assert_eq!(storage.state_count(&other).unwrap(), 0, "{case}");
     }
@@ -188,8 +201,12 @@ async fn a_task_takes_its_own_state_along() {
     assert!(count.is_none(), "a place without keys has no row");
 }
 
-/// One step of a program: a key of four, and what it becomes.
-type Step = (usize, Option<Option<u64>>);
+/// One step of a program: a key of four, and what it becomes: nothing, or something that expires then.
+type Step = (usize, Option<Stored>);
+
+fn becomes() -> impl Strategy<Value = Option<Stored>> {
+    prop::option::of(prop::option::of(1..4u64).prop_map(|at| stored("v", at)))
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -197,7 +214,7 @@ proptest! {
     /// Whatever is written in whichever batches: tables and a map agree.
     #[test]
     fn tables_agree_with_a_map(
-        steps in prop::collection::vec((0..4usize, prop::option::of(prop::option::of(1..4u64))), 1..40),
+        steps in prop::collection::vec((0..4usize, becomes()), 1..40),
         cuts in prop::collection::vec(any::<bool>(), 40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -209,14 +226,14 @@ async fn check(steps: Vec<Step>, cuts: Vec<bool>) {
     let folder = TempDir::new().unwrap();
     let storage = open(&folder);
     let place = StatePlace::Task(task_id(1));
-    let mut model: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    let mut model: BTreeMap<String, Stored> = BTreeMap::new();
     let mut changes = Vec::new();
     for ((key, after), cut) in steps.into_iter().zip(cuts) {
         let key = format!("k{key}");
-        let before = model.get(&key).copied();
-        changes.push(put(&place, &key, before, after.map(|at| stored("v", at))));
+        let before = StateBefore::of(model.get(&key));
+        changes.push(put(&place, &key, before, after.clone()));
         match after {
-            Some(expires_at) => model.insert(key, expires_at),
+            Some(stored) => model.insert(key, stored),
             None => model.remove(&key),
         };
         if cut {
@@ -233,10 +250,12 @@ async fn check(steps: Vec<Step>, cuts: Vec<bool>) {
     assert_eq!(storage.state_count(&place).unwrap(), model.len() as u64);
     let mut expiring = model
         .iter()
-        .filter_map(|(key, at)| Some(((*at)?, key.clone())))
+        .filter_map(|(key, stored)| Some((stored.expires_at?.0, key.clone())))
         .collect::<Vec<_>>();
     expiring.sort();
-    let expired = storage.expired_state(Timestamp(9), 100).unwrap();
+    let expired = storage
+        .expired_state(Timestamp(0), Timestamp(9), 100)
+        .unwrap();
     let expired = expired.into_iter().map(|found| (found.moment.0, found.key));
     assert_eq!(expired.collect::<Vec<_>>(), expiring);
     write(

@@ -1,6 +1,9 @@
-//! Folders of format 2 are brought forward, whatever happens in the middle.
+//! Folders of older formats are brought forward, whatever happens in the middle.
 
-use taskyard_task::{Change, Header, TaskState, Tenant};
+use taskyard_task::{
+    ArtifactSpec, Change, Entry, Event, Header, Outline, Part, TaskState, TaskView, Tenant,
+    Timestamp,
+};
 
 use super::*;
 
@@ -117,4 +120,105 @@ async fn a_folder_of_format_2_gets_the_rows_that_it_would_have_today() {
     // It goes on like any other.
     write(&storage, new_task(30)).await.unwrap();
     assert_eq!(storage.list(&query(None, 100)).unwrap().total, 21);
+}
+
+/// As format 3 had it: entries with all of their content, and a fold whose chunks were one part.
+fn as_format_3(storage: &Storage, task: TaskId) {
+    let log = storage.log(task, Seq::ZERO, 100).unwrap();
+    let reply = storage.header(task_id(2)).unwrap().unwrap();
+    let tables = storage.tables().unwrap();
+    let put = |table, key: Vec<u8>, row: Vec<u8>| {
+        let table = tables.table(table).unwrap();
+        tables.db().put_cf(table, key, row).unwrap();
+    };
+    for (seq, entry) in &log {
+        let row = crate::record::encode(entry).unwrap();
+        put(Table::Log, key::log(task, *seq), row);
+    }
+    let mut old = TaskView::fold(log);
+    old.artifacts[0].parts.truncate(1);
+    let row = crate::record::encode(&old).unwrap();
+    put(Table::Snapshot, key::task(task), row);
+    let content = tables.table(Table::Content).unwrap();
+    let all = (&[][..], &[u8::MAX; 25][..]);
+    tables.db().delete_range_cf(content, all.0, all.1).unwrap();
+    // Nor did it list those that ended in a direct message.
+    let index = tables.table(Table::Index).unwrap();
+    tables.db().delete_cf(index, key::reply(&reply)).unwrap();
+    drop(tables);
+    set_format(storage, 3);
+}
+
+/// A task that ended in a direct message.
+fn answered(number: u8) -> Commit {
+    let mut commit = new_task(number);
+    for change in &mut commit.changes {
+        if let Change::Header { after, .. } = change {
+            after.phase = taskyard_task::Phase::Ended;
+            after.state = TaskState::Completed;
+            after.announced = false;
+        }
+    }
+    commit
+}
+
+/// A task whose log ends with an artifact of these chunks.
+fn with_chunks(chunks: &[&str]) -> Commit {
+    let mut commit = new_task(1);
+    let spec = ArtifactSpec {
+        id: "a".to_owned(),
+        name: None,
+        description: None,
+        metadata: None,
+    };
+    for (chunk, seq) in chunks.iter().zip(2..) {
+        let event = Event::ArtifactAppended {
+            id: "a".to_owned(),
+            spec: (seq == 2).then(|| spec.clone()),
+            chunk: Part::text(*chunk),
+            last: false,
+        };
+        commit.changes.push(Change::Append {
+            task: task_id(1),
+            seq: Seq(seq),
+            entry: Entry {
+                at: Timestamp(1),
+                event,
+            },
+        });
+    }
+    commit
+}
+
+#[tokio::test]
+async fn a_folder_of_format_3_gets_outlines_and_replies() {
+    let folder = TempDir::new().unwrap();
+    let task = task_id(1);
+    let storage = Storage::open(&config(&folder), |_| {}).unwrap();
+    let commit = with_chunks(&["small", &"x".repeat(100_000), "more"]);
+    write(&storage, commit).await.unwrap();
+    write(&storage, answered(2)).await.unwrap();
+    let log = storage.log(task, Seq::ZERO, 100).unwrap();
+    let mut outline = Outline::default();
+    for (seq, entry) in storage.light_log(task, Seq::ZERO, 100).unwrap() {
+        outline.apply(&[], seq, entry);
+    }
+    as_format_3(&storage, task);
+    drop(storage);
+
+    for _ in 0..2 {
+        let storage = Storage::open(&config(&folder), |_| {}).unwrap();
+        assert_eq!(storage.outline(task).unwrap().as_ref(), Some(&outline));
+        assert_eq!(storage.log(task, Seq::ZERO, 100).unwrap(), log);
+        let (tenant, agent) = ("acme".parse().unwrap(), "echo".parse().unwrap());
+        let replies = storage.replies(&tenant, &agent, "c0", 9).unwrap();
+        assert_eq!(replies.len(), 1);
+        let tables = storage.tables().unwrap();
+        let mut left = tables.rows(Table::Snapshot, &[], &[]).unwrap();
+        assert!(left.next().unwrap().is_none());
+        drop(left);
+        drop(tables);
+        // As if the host had been killed before it wrote the new number.
+        set_format(&storage, 3);
+    }
 }

@@ -55,6 +55,19 @@ fn view(events: Vec<Event>) -> TaskView {
     TaskView::fold(entries)
 }
 
+/// What is read of a task with these entries.
+fn read(events: Vec<Event>) -> EarlierTask {
+    let whole = view(events.clone());
+    let mut outline = Outline::default();
+    for (event, seq) in events.into_iter().zip(1..) {
+        let at = Timestamp(1_000);
+        let light = crate::LightEntry::of(crate::Entry { at, event });
+        outline.apply(&[], Seq(seq), light);
+    }
+    let parts = |place: usize| Ok::<_, ()>(whole.artifacts[place].parts.clone());
+    EarlierTask::of(&header(), &outline, parts).unwrap()
+}
+
 fn put(id: &str, text: String) -> Event {
     Event::ArtifactPut {
         spec: ArtifactSpec {
@@ -89,7 +102,7 @@ fn a_small_task_is_read_whole() {
             message: vec![Part::text("done")],
         },
     ];
-    let read = EarlierTask::of(&header(), view(events));
+    let read = read(events);
     assert!(read.complete);
     assert_eq!(read.summary.request, "hello");
     assert_eq!(read.summary.status.as_deref(), Some("done"));
@@ -111,7 +124,7 @@ fn what_does_not_fit_is_left_out_and_told() {
         received(large),
         said("last"),
     ];
-    let read = EarlierTask::of(&header(), view(events));
+    let read = read(events);
     assert!(!read.complete);
     assert!(ContextResult::Task(Box::new(read.clone())).size() <= MAX_READ_BYTES + 4_096);
     let left: Vec<usize> = read.artifacts.iter().map(|it| it.parts.len()).collect();

@@ -513,7 +513,7 @@ fn state_of_its_own_goes_with_the_task_that_wrote_some() {
             key: "k".to_owned(),
             value: value.map(|value| value.to_vec().into()),
             ttl_ms: None,
-            expected: None,
+            expected: crate::kv::Expected::Anything,
         }),
         result,
     };

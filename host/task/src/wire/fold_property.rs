@@ -150,7 +150,9 @@ impl Log {
 
     /// What the worker is back at.
     fn stages_after(&self, to: Seq) -> Stages {
-        let counted = (1..=to.0).rev().find(|seq| counts(&self.rewound, Seq(*seq)));
+        let counted = (1..=to.0)
+            .rev()
+            .find(|seq| counts(&self.rewound, Seq(*seq)));
         let index = usize::try_from(counted.unwrap_or(1) - 1).unwrap();
         self.stages[index].clone()
     }

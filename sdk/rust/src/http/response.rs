@@ -1,12 +1,13 @@
 //! What comes back.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// A response, also one that says that something failed on the other side; [`ok`](Self::ok) makes an
 /// error of that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Response {
     /// The status.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Response;
 use crate::millis::{self, Millis};
@@ -163,7 +163,7 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 }
 
 /// A request as the outside world saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SentRequest {
     /// `GET`, `POST`, ...

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use serde::{Deserialize, Serialize};
+
 use super::SentRequest;
 use crate::host::InputKind;
 use crate::part::text_of;
@@ -12,7 +14,7 @@ use crate::state::{Area, Scope};
 use crate::{Disposition, Error, Level, Message, Outcome, Part};
 
 /// Something that a worker did and that the host would keep.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Event {
     /// [`Task::progress`](crate::Task::progress).
@@ -58,7 +60,7 @@ impl Event {
 }
 
 /// A question of a worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Question {
     /// What it needs.
@@ -75,7 +77,7 @@ impl Question {
 }
 
 /// One line for the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogLine {
     /// How much it matters.

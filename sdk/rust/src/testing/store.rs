@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::millis::Millis;
 use crate::state::{Area, Scope, Stored};
 use crate::{Identity, OpError};
@@ -53,8 +55,25 @@ impl Place {
     }
 }
 
+/// What must be under a key for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Expected {
+    Anything,
+    /// This version; none if nothing may be there.
+    Version(Option<u64>),
+}
+
+impl Expected {
+    fn allows(self, there: Option<u64>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Version(version) => version == there,
+        }
+    }
+}
+
 /// What a worker does with its state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum StateCall {
     Get {
         area: Area,
@@ -66,8 +85,7 @@ pub(super) enum StateCall {
         /// None removes the key.
         value: Option<Vec<u8>>,
         ttl: Option<Millis>,
-        /// Only if this is the version, where the inner none means that nothing is there.
-        expected: Option<Option<u64>>,
+        expected: Expected,
     },
     Keys {
         area: Area,
@@ -96,7 +114,7 @@ impl StateCall {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum StateResult {
     Found(Option<Stored>),
     Written(u64),
@@ -120,7 +138,7 @@ impl Store {
             key: key.to_owned(),
             value: Some(value),
             ttl: None,
-            expected: None,
+            expected: Expected::Anything,
         };
         self.apply(me, &call, 0);
     }
@@ -143,7 +161,7 @@ impl Store {
                 let place = Place::of(*area, me);
                 let there = shelves.get(place.clone(), key);
                 let version = there.as_ref().map(|stored| stored.version);
-                if expected.is_some_and(|expected| expected != version) {
+                if !expected.allows(version) {
                     return StateResult::Stale(there);
                 }
                 let expires_at = ttl.map(|ttl| now.saturating_add(ttl));

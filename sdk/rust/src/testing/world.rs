@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::agents::{Agent, Delivery, Order};
 use super::host::Route;
 use super::reply::{Ending, Reply};
@@ -53,7 +55,7 @@ pub(super) enum Arrived {
 }
 
 /// A part of the response to a stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Piece {
     Head(Response),
     Data(Vec<u8>),

@@ -1,7 +1,7 @@
 //! A worker that does durable things in numbers, for benchmarks and tests of scale.
 //!
 //! The message says what: `steps N` (N journaled calls), `entries N` (N journaled calls, a question, and
-//! then the end), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `children N AGENT TEXT`
+//! then the end), `count` (counts in its state, asks, and counts again), `sleep MS`, `child AGENT TEXT` (starts a child and waits for it), `children N AGENT TEXT`
 //! (starts N of them and waits for all), `ask`, `tell N` (asks, and streams N chunks), `auth` (asks for
 //! credentials and says how long they are), `auth-within MS` (waits that long for credentials, and then for a
 //! message), `hear N` (takes N messages).
@@ -33,6 +33,7 @@ impl Worker for Durable {
             "ask" => {
                 task.ask("?")?;
             }
+            "count" => return count(task),
             "auth" => {
                 let answer = task.ask_for_auth("a token, please")?;
                 let length = answer.text().len();
@@ -66,6 +67,15 @@ impl Worker for Durable {
 
 /// What `children` is followed by.
 const CHILDREN: &str = "N AGENT TEXT";
+
+/// Counts itself, and asks before it counts again.
+fn count(task: &Task) -> Result<Outcome> {
+    let count_on = |n: Option<u64>| n.unwrap_or(0) + 1;
+    let first: u64 = state::task().update("n", count_on)?;
+    task.ask("?")?;
+    let second = state::task().update("n", count_on)?;
+    Ok(Outcome::completed_with(format!("{first}, {second}")))
+}
 
 fn family(count: usize, child: &str) -> Result<()> {
     let (agent, text) = child.split_once(' ').or_fail("bad-input", CHILDREN)?;

@@ -29,7 +29,7 @@ use crate::base::Base;
 use crate::call::Call;
 use crate::error::{ApiError, Violation};
 use crate::follow::Until;
-use crate::operation::Answer;
+use crate::operation::{Answer, Plain};
 use crate::parameters::{Parameters, Version, asked_version};
 use crate::sse::Envelope;
 use crate::trace::RequestId;
@@ -87,11 +87,11 @@ async fn answered(
     let params = params(method, place, query, body, encoding)?;
     let wanted = super::request::rewrite(method, Some(params))?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
-    let mut response = match serve(call, wanted.operation, wanted.params).await? {
-        Answer::Plain(plain) => {
-            let old = super::answer::rewrite(method, &plain)?;
-            Json(answer::rewrite(method, old, encoding)).into_response()
-        }
+    let answer = serve(call, wanted.operation, wanted.params).await?;
+    let mut response = match answer {
+        Answer::Plain(plain) => written(method, &plain, encoding)?,
+        // Official clients want bytes in base64 twice, which is not done piece by piece.
+        Answer::Pieced(plain, holes) => written(method, &holes.whole(plain)?, encoding)?,
         Answer::Stream(follow) => {
             let events = Events {
                 request,
@@ -103,6 +103,11 @@ async fn answered(
     };
     parameters.echo(response.headers_mut());
     Ok(response)
+}
+
+fn written(method: Method, plain: &Plain, encoding: Encoding) -> Result<Response, ApiError> {
+    let old = super::answer::rewrite(method, plain)?;
+    Ok(Json(answer::rewrite(method, old, encoding)).into_response())
 }
 
 /// What fits a request that names a version which is not spoken at its path.
@@ -173,6 +178,9 @@ struct Events {
 }
 
 impl Envelope for Events {
+    // Bytes are encoded twice here.
+    const IN_PIECES: bool = false;
+
     fn event<'a>(&'a self, seq: Seq, event: &'a StreamResponse) -> impl Serialize + 'a {
         let shown = Shown::event(event, self.until.is_reached_by(seq, event));
         // Texts, numbers and objects can always be written; an event that is `null` says that one could not.

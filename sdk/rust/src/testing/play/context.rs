@@ -1,5 +1,7 @@
 //! Earlier tasks of the conversation, as the script has them.
 
+use serde::{Deserialize, Serialize};
+
 use super::attempt::Attempt;
 use super::entry::What;
 use super::wait::invalid;
@@ -10,14 +12,14 @@ use crate::context::{EarlierTask, Summary};
 const MAX_LISTED: u32 = 100;
 
 /// What a worker wants to know.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum ContextCall {
     List(u32),
     Read(String),
 }
 
 /// What it got.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum ContextResult {
     Tasks(Vec<Summary>),
     Task(Option<Box<EarlierTask>>),

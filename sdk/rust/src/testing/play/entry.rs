@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::context::{ContextCall, ContextResult};
 use super::outside::Outside;
 use super::tickets::Stage;
@@ -15,7 +17,7 @@ use crate::testing::{Event, LogLine, SentRequest};
 use crate::{Message, OpError};
 
 /// One record of the log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::testing) struct Entry {
     /// The task's time from here on.
     pub(super) at: Millis,
@@ -23,7 +25,7 @@ pub(in crate::testing) struct Entry {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum What {
     /// The worker did something that is kept for clients.
     Did(Event),
@@ -83,7 +85,7 @@ pub(super) enum What {
 }
 
 /// What a look saw.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Seen {
     /// A message, known by its id.
     Message(String),
@@ -91,7 +93,7 @@ pub(super) enum Seen {
 }
 
 /// What goes along when a task continues as new.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Carried {
     /// What the worker gave.
     pub(super) state: Option<Vec<u8>>,

@@ -72,7 +72,7 @@ impl Journal {
 
     /// The entry is written. Crashes here if the script says so.
     pub(super) fn append(&mut self, entry: Entry) {
-        self.log.push(entry);
+        self.log.push(read_back(&entry));
         self.next = self.log.len();
         if self.crash == Some(Crash::After(self.log.len())) {
             Stop::Crashed.now();
@@ -81,5 +81,16 @@ impl Journal {
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.log
+    }
+}
+
+/// An entry as a replay finds it: a host writes its log to a disk and reads it again, so a test must not
+/// go on with what never left the memory.
+fn read_back(entry: &Entry) -> Entry {
+    let written = serde_json::to_vec(entry);
+    let read = written.and_then(|written| serde_json::from_slice(&written));
+    match read {
+        Ok(read) => read,
+        Err(error) => panic!("the log cannot hold this entry: {error}: {entry:?}"),
     }
 }

@@ -19,7 +19,7 @@ use self::checks::{check_metadata, check_parts, check_spec, require};
 use self::entry::What;
 use self::tickets::{Stage, Thing};
 use self::wait::invalid;
-use super::store::{StateCall, StateResult};
+use super::store::{Expected, StateCall, StateResult};
 use super::{Event, LogLine};
 use crate::children::{Child, ChildEnd};
 use crate::context::{EarlierTask, Summary};
@@ -252,7 +252,7 @@ impl HostCalls for Player {
             key: key.to_owned(),
             value: Some(value),
             ttl,
-            expected: None,
+            expected: Expected::Anything,
         };
         match self.state(put)? {
             StateResult::Written(version) => Ok(version),
@@ -266,7 +266,7 @@ impl HostCalls for Player {
             key: key.to_owned(),
             value: None,
             ttl: None,
-            expected: None,
+            expected: Expected::Anything,
         };
         self.state(delete).map(drop)
     }
@@ -283,7 +283,7 @@ impl HostCalls for Player {
             key: key.to_owned(),
             value: Some(value),
             ttl: None,
-            expected: Some(expected),
+            expected: Expected::Version(expected),
         };
         match self.state(swap)? {
             StateResult::Written(version) => Ok(Written::Swapped(version)),

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Message;
 use crate::host::TicketId;
 use crate::millis::Millis;
@@ -9,7 +11,7 @@ use crate::testing::Host;
 use crate::testing::host::When;
 
 /// What the client sends.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outside {
     /// What will come, the earliest first.
     scheduled: Vec<(Millis, Message)>,
@@ -24,7 +26,7 @@ pub(super) struct Outside {
 }
 
 /// A message that came.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct News {
     pub(super) at: Millis,
     pub(super) message: Message,

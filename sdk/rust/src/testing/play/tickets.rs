@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::TicketId;
 use crate::http::{Request, Response};
 use crate::millis::Millis;
@@ -9,7 +11,7 @@ use crate::testing::{Question, SentRequest};
 use crate::{ChildEnd, Message, OpError};
 
 /// How far an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Opened,
     Growing,

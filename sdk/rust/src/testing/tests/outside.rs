@@ -413,6 +413,23 @@ fn state_is_typed_and_has_versions() {
     assert_eq!(run.stored(state::task(), "brief"), None);
 }
 
+worker!(CountsTwice, |task, _input| {
+    let one_more = |n: Option<u64>| n.unwrap_or(0) + 1;
+    let first = state::task().update("n", one_more)?;
+    task.ask("?")?;
+    let second = state::task().update("n", one_more)?;
+    Ok(Outcome::completed_with(format!("{first}, {second}")))
+});
+
+/// What a write to state expects is in the log, and a replay reads it there.
+#[test]
+fn a_count_goes_on_after_a_question() {
+    let run = Host::new()
+        .answer("go on")
+        .run_with_crashes::<CountsTwice>();
+    assert_eq!(run.final_text().as_deref(), Some("1, 2"));
+}
+
 worker!(Counts, |_task, _input| {
     let one_more = |n: Option<u32>| n.unwrap_or(0) + 1;
     let task = state::task().update("n", one_more)?;
