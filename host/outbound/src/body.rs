@@ -15,8 +15,9 @@ use taskyard_task::{HttpError, HttpHead, HttpHeader};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::Call;
-use crate::coding::{self, Pieces};
-use crate::outbound::failure;
+use crate::coding::{self, Pieces, limited};
+use crate::failure::Failure;
+use crate::outbound::failed;
 
 /// Names and values of all headers of a response.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -38,7 +39,7 @@ impl Begun {
     ///
     /// # Errors
     /// If its head is too large, or its content is coded in a way that cannot be undone.
-    pub(crate) fn new(call: &Call, mut response: Response) -> Result<Self, HttpError> {
+    pub(crate) fn new(call: &Call, mut response: Response) -> Result<Self, Failure> {
         let limit = call.max_response_bytes;
         check_head(response.headers())?;
         let codings = coding::codings(
@@ -50,12 +51,9 @@ impl Begun {
         let announced = response.content_length();
         coding::adjust(response.headers_mut(), &codings);
         let head = head(&response);
-        let coded = limited(response.bytes_stream().map_err(failure).boxed(), limit);
-        let content = match codings.as_slice() {
-            [] => coded,
-            // A few bytes may be very many once they are decoded.
-            codings => limited(coding::undo(codings, coded), limit),
-        };
+        let bytes = response.bytes_stream();
+        let coded = limited(bytes.map_err(|error| failed(error).into()).boxed(), limit);
+        let content = coding::undo(&codings, coded, limit);
         Ok(Self {
             head,
             content,
@@ -68,11 +66,11 @@ impl Begun {
     ///
     /// # Errors
     /// If it is too large, or breaks off.
-    pub(crate) async fn whole(mut self) -> Result<(HttpHead, Vec<u8>), HttpError> {
+    pub(crate) async fn whole(mut self) -> Result<(HttpHead, Vec<u8>), Failure> {
         let limit = self.limit;
         // What announces itself as too large is not read at all.
         if self.announced.is_some_and(|length| length > limit) {
-            return Err(HttpError::TooLarge { limit });
+            return Err(HttpError::TooLarge { limit }.into());
         }
         let mut body = Vec::new();
         while let Some(piece) = self.content.try_next().await? {
@@ -90,7 +88,7 @@ impl BodyStream {
     pub(crate) fn new(content: Pieces, silence: Duration, permit: OwnedSemaphorePermit) -> Self {
         let pieces = try_unfold((content, permit), move |(mut content, permit)| async move {
             let next = tokio::time::timeout(silence, content.try_next()).await;
-            let piece = next.unwrap_or(Err(HttpError::TimedOut))?;
+            let piece = next.unwrap_or(Err(HttpError::TimedOut.into()))?;
             Ok(piece.map(|piece| (piece, (content, permit))))
         });
         Self::unguarded(pieces.boxed())
@@ -98,7 +96,8 @@ impl BodyStream {
 
     /// All pieces, however long they take.
     pub(crate) fn unguarded(pieces: Pieces) -> Self {
-        Self(pieces.try_filter(|piece| ready(!piece.is_empty())).boxed())
+        let pieces = pieces.try_filter(|piece| ready(!piece.is_empty()));
+        Self(pieces.map_err(Failure::into_error).boxed())
     }
 }
 
@@ -114,19 +113,6 @@ impl fmt::Debug for BodyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyStream").finish_non_exhaustive()
     }
-}
-
-/// The pieces up to `limit` bytes, and an error after that.
-fn limited(pieces: Pieces, limit: u64) -> Pieces {
-    let mut read = 0_u64;
-    let count = move |piece: Bytes| {
-        read = read.saturating_add(piece.len() as u64);
-        ready(match read > limit {
-            true => Err(HttpError::TooLarge { limit }),
-            false => Ok(piece),
-        })
-    };
-    pieces.and_then(count).boxed()
 }
 
 fn check_head(headers: &HeaderMap) -> Result<(), HttpError> {

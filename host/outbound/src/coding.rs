@@ -11,7 +11,6 @@ use std::io;
 use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
-use async_compression::zstd::DParameter;
 use bytes::Bytes;
 use futures::future::ready;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt, once};
@@ -19,15 +18,22 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap}
 use http::{Method, StatusCode};
 use taskyard_task::HttpError;
 use tokio::io::AsyncRead;
+use tokio::task::yield_now;
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use crate::failure::Failure;
+use members::members;
+
+mod members;
+
 /// The bytes of a response, or why there are no more.
-pub(crate) type Pieces = BoxStream<'static, Result<Bytes, HttpError>>;
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// What a decoder reads.
+type Reader = StreamReader<BoxStream<'static, io::Result<Bytes>>, Bytes>;
 
 /// Codings one on top of the other. Nobody needs more than two, and each holds a window in memory.
-const MAX_CODINGS: usize = 4;
-/// The largest window of zstd, 8 MiB: what RFC 9659 allows on the web. Its own limit is 128 MiB.
-const ZSTD_WINDOW_LOG: u32 = 23;
+const MAX_CODINGS: usize = 2;
 /// The largest piece that a decoder gives at once: what comes in small events is not held back for it.
 const PIECE_BYTES: usize = 16 << 10;
 
@@ -87,7 +93,7 @@ pub(crate) fn codings(
     asked: &HeaderMap,
     status: StatusCode,
     headers: &HeaderMap,
-) -> Result<Vec<Coding>, HttpError> {
+) -> Result<Vec<Coding>, Failure> {
     if !has_content(method, status) {
         return Ok(Vec::new());
     }
@@ -103,7 +109,7 @@ pub(crate) fn codings(
     }
     match codings.len() {
         0..=MAX_CODINGS => Ok(codings),
-        found => Err(HttpError::Failed(format!(
+        found => Err(Failure::unreadable(format!(
             "the response has {found} content codings, and at most {MAX_CODINGS} are undone"
         ))),
     }
@@ -141,9 +147,9 @@ fn accepts(asked: &HeaderMap, name: &str) -> bool {
         .any(|asked| asked == name)
 }
 
-fn unknown(name: &str) -> HttpError {
+fn unknown(name: &str) -> Failure {
     let name: String = name.chars().take(40).collect();
-    HttpError::Failed(format!(
+    Failure::unreadable(format!(
         "the response has the content coding {name:?}, which the host cannot undo; a worker that can \
          sends `accept-encoding: {name}` and gets the bytes as they are"
     ))
@@ -157,16 +163,41 @@ pub(crate) fn adjust(headers: &mut HeaderMap, codings: &[Coding]) {
     }
 }
 
-/// The content of coded bytes.
-pub(crate) fn undo(codings: &[Coding], coded: Pieces) -> Pieces {
+/// The content of coded bytes, at most `limit` bytes of it, and of what lies between two codings: a few bytes
+/// may be very many once they are decoded, and those may be no content at all in the end.
+pub(crate) fn undo(codings: &[Coding], coded: Pieces, limit: u64) -> Pieces {
     let outermost_first = codings.iter().rev();
     outermost_first.fold(coded, |coded, coding| {
-        once(undo_one(*coding, coded)).flatten().boxed()
+        let content = once(undo_one(*coding, fair(coded), limit)).flatten();
+        limited(content.boxed(), limit)
     })
 }
 
+/// The pieces up to `limit` bytes, and an error after that.
+pub(crate) fn limited(pieces: Pieces, limit: u64) -> Pieces {
+    let mut read = 0_u64;
+    let count = move |piece: Bytes| {
+        read = read.saturating_add(piece.len() as u64);
+        ready(match read > limit {
+            true => Err(HttpError::TooLarge { limit }.into()),
+            false => Ok(piece),
+        })
+    };
+    pieces.and_then(count).boxed()
+}
+
+/// Lets others run before each piece. A decoder reads on until it has content, and where there is none it would
+/// hold its thread, and the time limit of its request would not be looked at.
+fn fair(pieces: Pieces) -> Pieces {
+    let wait = |piece| async move {
+        yield_now().await;
+        Ok(piece)
+    };
+    pieces.and_then(wait).boxed()
+}
+
 /// Waits for the first byte: no bytes at all are no content, whatever the headers say.
-async fn undo_one(coding: Coding, coded: Pieces) -> Pieces {
+async fn undo_one(coding: Coding, coded: Pieces, limit: u64) -> Pieces {
     let coded = coded.try_filter(|piece| ready(!piece.is_empty()));
     let mut coded = Box::pin(coded.peekable());
     let first = match coded.as_mut().peek().await {
@@ -176,23 +207,20 @@ async fn undo_one(coding: Coding, coded: Pieces) -> Pieces {
     let Some(first) = first else {
         return coded.boxed();
     };
-    let reader = StreamReader::new(coded.map_err(io::Error::other));
-    match coding {
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(reader);
-            decoder.multiple_members(true);
-            content(coding, decoder)
+    let reader = StreamReader::new(coded.map_err(io::Error::other).boxed());
+    let content = match coding {
+        Coding::Gzip => members::<GzipDecoder<Reader>>(reader, limit),
+        Coding::Deflate if is_zlib(first) => pieces_of(ZlibDecoder::new(reader)),
+        Coding::Deflate => pieces_of(DeflateDecoder::new(reader)),
+        Coding::Brotli if has_large_window(first) => {
+            let refused = broken(coding, "its window is larger than the web allows");
+            return once(ready(Err(refused))).boxed();
         }
-        Coding::Deflate if is_zlib(first) => content(coding, ZlibDecoder::new(reader)),
-        Coding::Deflate => content(coding, DeflateDecoder::new(reader)),
-        Coding::Brotli => content(coding, BrotliDecoder::new(reader)),
-        Coding::Zstd => {
-            let window = DParameter::window_log_max(ZSTD_WINDOW_LOG);
-            let mut decoder = ZstdDecoder::with_params(reader, &[window]);
-            decoder.multiple_members(true);
-            content(coding, decoder)
-        }
-    }
+        Coding::Brotli => pieces_of(BrotliDecoder::new(reader)),
+        Coding::Zstd => members::<ZstdDecoder<Reader>>(reader, limit),
+    };
+    let content = content.map_err(move |error| undecodable(coding, error));
+    content.boxed()
 }
 
 /// Whether `deflate` means what the protocol says, a zlib stream, or what many servers send, the bare
@@ -202,28 +230,32 @@ fn is_zlib(first: u8) -> bool {
     first & 0x8f == 0x08
 }
 
-fn content(coding: Coding, decoder: impl AsyncRead + Send + 'static) -> Pieces {
-    let pieces = ReaderStream::with_capacity(decoder, PIECE_BYTES);
-    pieces
-        .map_err(move |error| undecodable(coding, error))
-        .boxed()
+/// Whether a stream of brotli is of the variant with windows of up to 1 GiB, which is not what `br` means (RFC
+/// 7932 9.1). The decoder knows it all the same.
+fn has_large_window(first: u8) -> bool {
+    first & 0x7f == 0x11
+}
+
+fn pieces_of(decoder: impl AsyncRead + Send + 'static) -> BoxStream<'static, io::Result<Bytes>> {
+    ReaderStream::with_capacity(decoder, PIECE_BYTES).boxed()
 }
 
 /// What went wrong below the decoder, or in it.
-fn undecodable(coding: Coding, error: io::Error) -> HttpError {
-    let broken = |error: String| {
-        let coding = coding.name();
-        HttpError::Failed(format!(
-            "the response cannot be decoded as {coding}: {error}"
-        ))
-    };
-    match error.downcast::<HttpError>() {
+fn undecodable(coding: Coding, error: io::Error) -> Failure {
+    match error.downcast::<Failure>() {
         Ok(error) => error,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            broken("it ends too early".to_owned())
+            broken(coding, "it ends too early")
         }
-        Err(error) => broken(error.to_string()),
+        Err(error) => broken(coding, &error.to_string()),
     }
+}
+
+fn broken(coding: Coding, problem: &str) -> Failure {
+    let coding = coding.name();
+    Failure::unreadable(format!(
+        "the response cannot be decoded as {coding}: {problem}"
+    ))
 }
 
 #[cfg(test)]

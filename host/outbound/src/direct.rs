@@ -5,7 +5,8 @@ use taskyard_task::{HttpError, HttpHead, HttpResponse};
 
 use crate::body::{Begun, BodyStream};
 use crate::call::Call;
-use crate::outbound::failure;
+use crate::failure::Failure;
+use crate::outbound::failed;
 use crate::request::Request;
 
 /// The largest body that is read. The user of a tool decides whom it asks, and sees what it reads; this
@@ -30,7 +31,8 @@ impl Direct {
     /// # Errors
     /// Why there is none.
     pub async fn fetch(&self, request: Request) -> Result<HttpResponse, HttpError> {
-        let (head, body) = self.send(request).await?.whole().await?;
+        let begun = self.send(request).await?;
+        let (head, body) = begun.whole().await.map_err(Failure::into_error)?;
         Ok(HttpResponse { head, body })
     }
 
@@ -46,6 +48,6 @@ impl Direct {
     async fn send(&self, request: Request) -> Result<Begun, HttpError> {
         let call = Call::unruled(request, MAX_BODY_BYTES)?;
         let response = self.0.execute(call.to_request()).await;
-        Begun::new(&call, response.map_err(failure)?)
+        Begun::new(&call, response.map_err(failed)?).map_err(Failure::into_error)
     }
 }

@@ -13,6 +13,7 @@ mod client;
 mod coding;
 mod config;
 mod direct;
+mod failure;
 mod guard;
 mod lookup;
 mod metric;

@@ -15,6 +15,7 @@ use crate::body::{Begun, BodyStream};
 use crate::call::{self, Call};
 use crate::client::{client, describe};
 use crate::config::{Config, Error};
+use crate::failure::Failure;
 use crate::guard::{Guard, Refused};
 use crate::metric;
 use crate::request::Request;
@@ -116,7 +117,7 @@ impl Shared {
     }
 
     /// Repeats `attempt` as long as the request says.
-    async fn tried<T, F: Future<Output = Result<T, HttpError>>>(
+    async fn tried<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         call: &Call,
         attempt: impl Fn() -> F,
@@ -131,7 +132,7 @@ impl Shared {
                 .retry
                 .and_then(|retry| retry.delay(made, last, self.clock.now()));
             let Some(delay) = delay else {
-                return result;
+                return result.map_err(Failure::into_error);
             };
             // While it waits, it holds neither a connection nor a place among those under way.
             drop(result);
@@ -139,7 +140,7 @@ impl Shared {
         }
     }
 
-    async fn fetch_once(&self, call: &Call) -> Result<HttpResponse, HttpError> {
+    async fn fetch_once(&self, call: &Call) -> Result<HttpResponse, Failure> {
         let _slot = self.slot().await?;
         let began = self.clock.instant();
         let exchange = async {
@@ -152,7 +153,7 @@ impl Shared {
         result
     }
 
-    async fn stream_once(&self, call: &Call) -> Result<(HttpHead, BodyStream), HttpError> {
+    async fn stream_once(&self, call: &Call) -> Result<(HttpHead, BodyStream), Failure> {
         let slot = self.slot().await?;
         let began = self.clock.instant();
         let beginning = async { Begun::new(call, self.send(call).await?) };
@@ -173,18 +174,18 @@ impl Shared {
             Some(refused) => {
                 HttpError::Denied(format!("{} {refused}, with egress.allow", call.origin))
             }
-            None => failure(error),
+            None => failed(error),
         })
     }
 }
 
 async fn within<T>(
     limit: Duration,
-    exchange: impl Future<Output = Result<T, HttpError>>,
-) -> Result<T, HttpError> {
+    exchange: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     timeout(limit, exchange)
         .await
-        .unwrap_or(Err(HttpError::TimedOut))
+        .unwrap_or(Err(HttpError::TimedOut.into()))
 }
 
 /// What the guard found out about the addresses of a name.
@@ -200,12 +201,12 @@ fn special(error: &reqwest::Error) -> Option<&Refused> {
 }
 
 /// A connection that was not made, or broke.
-pub(crate) fn failure(error: reqwest::Error) -> HttpError {
+pub(crate) fn failed(error: reqwest::Error) -> HttpError {
     HttpError::Failed(describe(error))
 }
 
 /// One line per attempt. Paths and queries may hold secrets.
-fn log(call: &Call, began: Instant, result: Result<&HttpHead, &HttpError>) {
+fn log(call: &Call, began: Instant, result: Result<&HttpHead, &Failure>) {
     let took_ms = began.elapsed().as_millis();
     let (method, to) = (&call.method, &call.origin);
     match result {

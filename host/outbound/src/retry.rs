@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use taskyard_task::{HttpError, HttpHead, Timestamp};
 
+use crate::failure::Failure;
 use crate::request::Retry;
 
 /// Who fails this often in a row is not helped by one more attempt.
@@ -20,7 +21,7 @@ impl Retry {
     pub(crate) fn delay(
         &self,
         made: u32,
-        last: Result<&HttpHead, &HttpError>,
+        last: Result<&HttpHead, &Failure>,
         now: Timestamp,
     ) -> Option<Duration> {
         if made >= self.max_attempts.min(MAX_ATTEMPTS) {
@@ -28,7 +29,7 @@ impl Retry {
         }
         let asked = match last {
             Ok(head) if RETRIED.contains(&head.status) => retry_after(head, now),
-            Err(HttpError::TimedOut | HttpError::Failed(_)) => None,
+            Err(Failure::Missing(HttpError::TimedOut | HttpError::Failed(_))) => None,
             Ok(_) | Err(_) => return None,
         };
         let factor = 2_u32.saturating_pow(made.saturating_sub(1));
@@ -114,9 +115,12 @@ mod tests {
             (HttpError::TooLarge { limit: 1 }, false),
             (HttpError::Interrupted, false),
         ] {
-            let delay = RETRY.delay(1, Err(&error), NOW);
-            assert_eq!(delay.is_some(), again, "{error:?}");
+            let missing = Failure::Missing(error);
+            let delay = RETRY.delay(1, Err(&missing), NOW);
+            assert_eq!(delay.is_some(), again, "{missing:?}");
         }
+        let unreadable = Failure::unreadable("garbage".to_owned());
+        assert_eq!(RETRY.delay(1, Err(&unreadable), NOW), None);
     }
 
     #[test]

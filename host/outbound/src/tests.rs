@@ -724,6 +724,44 @@ async fn what_cannot_be_decoded_is_an_error_and_not_an_empty_body() {
 }
 
 #[tokio::test]
+async fn a_response_that_cannot_be_decoded_is_not_asked_for_again() {
+    let garbage = coded_answer("200 OK", "gzip", b"{\"plain\": true}");
+    let unknown = coded_answer("200 OK", "dcb", b"\x01\x02");
+    let many = coded_answer("200 OK", "gzip, gzip, gzip", b"");
+    for answer in [garbage, unknown, many] {
+        let server = Server::sending(vec![answer; 3]).await;
+        let order = || Request {
+            method: "POST".to_owned(),
+            retry: at_once(3),
+            ..get(&server.url())
+        };
+        let failed = fetch(&server.policy("{}"), order()).await;
+        assert!(matches!(failed, Err(HttpError::Failed(_))), "{failed:?}");
+        assert_eq!(server.requests.len(), 1, "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_grows_between_two_codings_is_refused() {
+    let empty = coded("gzip", b"").await.repeat(200_000);
+    for outer in CODINGS {
+        let body = coded(outer, &empty).await;
+        let codings = format!("gzip, {}", on_the_wire(outer));
+        let answer = coded_answer("200 OK", &codings, &body);
+        let server = Server::sending(vec![answer.clone(), answer]).await;
+        let limited = || Request {
+            max_response_bytes: Some(64 << 10),
+            ..get(&server.url())
+        };
+        let refused = fetch(&server.policy("{}"), limited()).await;
+        assert_eq!(refused, Err(HttpError::TooLarge { limit: 64 << 10 }));
+        let (_, read, end) = streamed(&server, limited()).await;
+        let too_large = Err(HttpError::TooLarge { limit: 64 << 10 });
+        assert_eq!((read, end), (Vec::new(), too_large), "{outer}");
+    }
+}
+
+#[tokio::test]
 async fn a_coding_nobody_knows_is_for_workers_that_ask_for_it() {
     let answer = coded_answer("200 OK", "dcb", b"\x01\x02");
     let server = Server::sending(vec![answer.clone(), answer]).await;
