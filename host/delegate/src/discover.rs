@@ -25,32 +25,32 @@ pub(crate) async fn find(carrier: &impl Carrier, address: &str) -> Result<Card, 
         own,
         of_origin,
     } = card::places(address)?;
-    let missing = match look(carrier, own).await? {
-        Found::Card(found, card) => return read(&found, &card, None),
-        Found::Else(problem) => problem,
+    let missing = match look(carrier, own).await {
+        Ok((found, card)) => return read(&found, &card, None),
+        Err(problem) => problem,
     };
-    // Who answers, but has no card there, may have one for the whole host.
+    // A server that has no card there, or fails or redirects at a path that it knows nothing of, may have one for
+    // the whole host.
     let Some(of_origin) = of_origin else {
         return Err(missing);
     };
     match look(carrier, of_origin).await {
-        Ok(Found::Card(found, card)) if card::names(&card, &found, &address) => {
+        Ok((found, card)) if card::names(&card, &found, &address) => {
             read(&found, &card, Some(&address))
         }
-        Err(problem @ Problem::Unclear(_)) => Err(problem),
-        Ok(Found::Card(..)) => Err(missing.with("and the card of its host names other addresses")),
-        Ok(Found::Else(_)) | Err(_) => Err(missing),
+        Err(problem @ Problem::Unclear(_)) if !matches!(missing, Problem::Unclear(_)) => {
+            Err(problem)
+        }
+        Ok(_) => Err(missing.with("and the card of its host names other addresses")),
+        Err(_) => Err(missing),
     }
 }
 
-enum Found {
-    /// A card, right or wrong, and where it is.
-    Card(Url, Value),
-    /// An answer that is none.
-    Else(Problem),
-}
-
-async fn look(carrier: &impl Carrier, url: Url) -> Result<Found, Problem> {
+/// A card at `url`, right or wrong, and where it is.
+///
+/// # Errors
+/// Why there is none.
+async fn look(carrier: &impl Carrier, url: Url) -> Result<(Url, Value), Problem> {
     let mut wanted = Request::new("GET", url.as_str(), Bytes::new());
     wanted.headers.push(header("accept", "application/json"));
     let (url, answer) = fetch(carrier, wanted).await.map_err(of_request)?;
@@ -58,13 +58,13 @@ async fn look(carrier: &impl Carrier, url: Url) -> Result<Found, Problem> {
     let document = taskyard_json::from_slice::<Value>(&body).ok();
     match (head.status, document) {
         (200..300, Some(card)) if card::is_card(&card) => match Url::parse(&url) {
-            Ok(url) => Ok(Found::Card(url, card)),
+            Ok(url) => Ok((url, card)),
             Err(error) => Err(Problem::Denied(error.to_string())),
         },
-        (status, document) => match Problem::from(of_status(status, CARD)) {
-            problem @ Problem::Unclear(_) => Err(problem),
-            problem => Ok(Found::Else(said(problem, document.as_ref()))),
-        },
+        (status, document) => {
+            let problem = Problem::from(of_status(status, CARD));
+            Err(said(problem, document.as_ref()))
+        }
     }
 }
 

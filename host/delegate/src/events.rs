@@ -10,7 +10,12 @@ pub(crate) struct Events {
     cut: bool,
     too_large: bool,
     after_return: bool,
+    /// Whether there was a line already: only before the first one there may be a byte order mark.
+    began: bool,
 }
+
+/// The mark with which some servers begin a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// An event was larger than the limit, and its data is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,7 @@ impl Events {
             cut: false,
             too_large: false,
             after_return: false,
+            began: false,
         }
     }
 
@@ -66,6 +72,10 @@ impl Events {
     /// An empty line ends an event.
     fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
+        let line = match std::mem::replace(&mut self.began, true) {
+            false => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line),
+            true => &line,
+        };
         let cut = std::mem::take(&mut self.cut);
         if line.is_empty() && !cut {
             let data = std::mem::take(&mut self.data);
@@ -113,6 +123,24 @@ mod tests {
             let last = texts(events.finish().into_iter().collect());
             assert_eq!(last, ["unfinished"], "{end:?}");
             assert_eq!(events.finish(), None);
+        }
+    }
+
+    #[test]
+    fn a_mark_at_the_beginning_is_no_part_of_the_first_line() {
+        for (stream, expected) in [
+            ("\u{feff}data: one\n\ndata: two\n\n", vec!["one", "two"]),
+            ("\u{feff}\ndata: one\n\n", vec!["one"]),
+            // Anywhere else it is a character.
+            ("\n\u{feff}data: one\n\ndata: two\n\n", vec!["two"]),
+            ("data: \u{feff}one\n\n", vec!["\u{feff}one"]),
+        ] {
+            let mut whole = Events::new(LIMIT);
+            assert_eq!(texts(whole.push(stream.as_bytes())), expected, "{stream:?}");
+            let mut events = Events::new(LIMIT);
+            let bytes = stream.as_bytes().chunks(1);
+            let found: Vec<_> = bytes.flat_map(|byte| events.push(byte)).collect();
+            assert_eq!(texts(found), expected, "{stream:?}");
         }
     }
 

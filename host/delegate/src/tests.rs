@@ -457,6 +457,69 @@ async fn an_agent_is_found_by_the_address_that_the_card_of_its_host_names() {
 }
 
 #[tokio::test]
+async fn the_card_of_the_host_counts_however_the_address_refuses_to_have_one() {
+    for no_card in [
+        "500 Broken",
+        "503 Busy",
+        "408 Late",
+        "425 Early",
+        "429 Many",
+        "405 Not That",
+        "401 Who",
+        "302 Found\r\nlocation: https://login.invalid/",
+    ] {
+        let remote = Remote::start().await;
+        remote.script(|script| script.no_card = Some(no_card));
+        let end = done_at(&remote, &format!("{}/rpc", remote.url)).await;
+        assert_eq!(end.state, TaskState::Completed, "{no_card}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_problem_is_told_if_the_card_of_the_host_does_not_help() {
+    let remote = Remote::start().await;
+    let no_card = "302 Found\r\nlocation: https://login.invalid/";
+    remote.script(|script| script.no_card = Some(no_card));
+    let board = Board::with(child(&format!("{}/nowhere", remote.url)));
+    let _running = start(&board);
+    let end = text(&board.end().await);
+    assert!(end.contains("redirects to another origin"), "{end}");
+    assert!(end.contains("names other addresses"), "{end}");
+}
+
+#[tokio::test]
+async fn a_refusal_in_plain_words_is_a_refusal() {
+    for rest in [true, false] {
+        let remote = Remote::start().await;
+        remote.script(|script| {
+            script.rest = rest;
+            script.plain = true;
+            script.send = Answer::Error(-32602, "no such mode");
+        });
+        let board = Board::with(child(&remote.url));
+        let _running = start(&board);
+        let end = board.end().await;
+        assert!(text(&end).contains("no such mode"), "{}", text(&end));
+        assert_eq!(remote.calls_of("SendMessage"), 1);
+
+        let remote = Remote::start().await;
+        remote.script(|script| {
+            script.rest = rest;
+            script.plain = true;
+        });
+        let board = Board::with(child(&remote.url));
+        let _running = start(&board);
+        remote.task().await;
+        remote.until_called("SubscribeToTask").await;
+        remote.forget_tasks();
+        let end = tokio::time::timeout(Duration::from_secs(20), board.end()).await;
+        let end = end.expect("a task that is gone is not looked for until the deadline");
+        assert_eq!(end.state, TaskState::Failed);
+        assert!(text(&end).contains("task not found"), "{}", text(&end));
+    }
+}
+
+#[tokio::test]
 async fn a_card_may_be_sloppy_and_an_agent_may_have_moved() {
     for rest in [false, true] {
         let remote = Remote::start().await;

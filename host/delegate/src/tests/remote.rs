@@ -45,6 +45,10 @@ pub(super) struct Script {
     pub(super) moved: bool,
     /// Addresses in its card are relative, and names are written in other ways.
     pub(super) sloppy: bool,
+    /// How it answers where a card could be and is not: status, reason and headers.
+    pub(super) no_card: Option<&'static str>,
+    /// Errors over HTTP+JSON have a status and a message, and no reason; those over JSON-RPC no `id`.
+    pub(super) plain: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +93,8 @@ impl Remote {
                     rest: false,
                     moved: false,
                     sloppy: false,
+                    no_card: None,
+                    plain: false,
                 },
                 tasks: Vec::new(),
                 calls: Vec::new(),
@@ -208,6 +214,11 @@ impl Remote {
             // A mark in front, as some servers write it.
             return write(&mut stream, 200, &format!("\u{feff}{}", self.card())).await;
         }
+        if let Some(no_card) = script.no_card.filter(|_| path.ends_with(CARD)) {
+            let head =
+                format!("HTTP/1.1 {no_card}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            return stream.write_all(head.as_bytes()).await.ok();
+        }
         if path.starts_with("/old/") || (script.moved && !path.starts_with("/moved")) {
             let to = path.replacen("/old", "", 1);
             let to = if to == CARD {
@@ -249,6 +260,10 @@ impl Remote {
             Ok(result) => answer(&mut stream, 200, &self.envelope(result)).await,
             Err(Fault::Cut) => None,
             Err(Fault::Status(status)) => answer(&mut stream, status, &json!("no")).await,
+            Err(Fault::Error(_, message)) if script.rest && script.plain => {
+                let error = json!({"code": 404, "status": "NOT_FOUND", "message": message});
+                answer(&mut stream, 404, &json!({"error": error})).await
+            }
             Err(Fault::Error(code, message)) if script.rest => {
                 let reason = a2a::error_reason(code);
                 let details = json!([{"reason": reason, "domain": "a2a-protocol.org"}]);
@@ -257,7 +272,10 @@ impl Remote {
             }
             Err(Fault::Error(code, message)) => {
                 let error = json!({"code": code, "message": message});
-                let body = json!({"jsonrpc": "2.0", "id": 1, "error": error});
+                let body = match script.plain {
+                    true => json!({"error": error}),
+                    false => json!({"jsonrpc": "2.0", "id": 1, "error": error}),
+                };
                 answer(&mut stream, 200, &body).await
             }
         }
@@ -386,12 +404,14 @@ impl Remote {
         let head =
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
         stream.write_all(head.as_bytes()).await.ok()?;
+        // A mark in front, as some servers write it.
+        stream.write_all("\u{feff}".as_bytes()).await.ok()?;
         self.changed();
         loop {
             changes.mark_unchanged();
             let task = self.get(params).ok().filter(|_| !self.lock().script.down)?;
             let event = self.envelope(json!({"task": task}));
-            let event = format!(": ping\n\ndata: {event}\n\n");
+            let event = format!("data: {event}\n\n: ping\n\n");
             stream.write_all(event.as_bytes()).await.ok()?;
             let state = task["status"]["state"].as_str()?;
             if ["COMPLETED", "CANCELED", "FAILED"]
