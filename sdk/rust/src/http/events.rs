@@ -106,6 +106,8 @@ struct EventParser {
     data: Option<String>,
     /// Whether there was a line already: only before the first one there may be a byte order mark.
     began: bool,
+    /// Whether there was a line of more than blanks.
+    wrote: bool,
     /// Whether there was a line of an event, or a comment.
     any: bool,
     /// Whether there was a line that is none, and no complete event after it.
@@ -125,6 +127,11 @@ impl EventParser {
             self.stray &= event.is_none();
             return Ok(event);
         }
+        // A field without a name that anybody could know, and nothing that somebody wrote.
+        if line.trim().is_empty() {
+            return Ok(None);
+        }
+        self.wrote = true;
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         match field {
             "data" => self.add(value.strip_prefix(' ').unwrap_or(value))?,
@@ -153,7 +160,7 @@ impl EventParser {
 
     /// Whether the lines so far are not those of a stream of events.
     fn is_strange(&self) -> bool {
-        self.stray || (self.began && !self.any)
+        self.stray || (self.wrote && !self.any)
     }
 }
 
@@ -186,6 +193,13 @@ mod tests {
             ("data\n\n", vec![""]),
             ("database: no\ndata: yes\n\n", vec!["yes"]),
             ("", vec![]),
+            ("\n\n\n", vec![]),
+            ("\u{feff}\n", vec![]),
+            ("\u{feff}", vec![]),
+            ("  \n\t\n", vec![]),
+            ("data: one\n\n   \n", vec!["one"]),
+            ("data: one\n \ndata: two\n\n", vec!["one\ntwo"]),
+            (": keep-alive\n \n", vec![]),
             ("<p>\ndata: yes\n\n", vec!["yes"]),
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
@@ -202,6 +216,7 @@ mod tests {
             "\u{1f}\u{fffd}\u{8}\0\0:x",
             "database: no\n\n",
             ": comment\n{\"error\": 1}\n",
+            "\n  \n{\"error\": 1}\n",
         ] {
             assert_eq!(events(text), (vec![], false), "{text:?}");
         }
