@@ -35,8 +35,8 @@ pub(crate) fn result(binding: Binding, status: u16, body: &[u8]) -> Result<Value
     }
 }
 
-/// What matters of an answer over JSON-RPC. Many servers leave `id` out of errors, and some `jsonrpc` as well; each
-/// request has a connection of its own, so it is plain what is answered.
+/// What matters of an answer over JSON-RPC. Many servers leave `id` out of errors, and some `jsonrpc` as well; HTTP
+/// tells which request is answered.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct RpcAnswer {

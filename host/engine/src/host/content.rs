@@ -120,6 +120,19 @@ mod tests {
         parts_from_worker(parts).unwrap_err().to_string()
     }
 
+    /// Some languages write half a character of two as an escape. To take that now would change what a call
+    /// returns that a log knows nothing of, since refusals leave no entry: a worker that went on after the
+    /// refusal could not be replayed. See `docs/plugin-authors.md`.
+    #[test]
+    fn half_a_character_is_refused() {
+        let half = |json: &str| part(types::PartBody::Data(json.to_owned()), None);
+        assert!(problem(vec![half(r#""\ud83d""#)]).contains("is not JSON"));
+        let text = types::PartBody::Text("fine".to_owned());
+        let metadata = part(text, Some(r#"{"a": "\ud83d"}"#));
+        assert!(problem(vec![metadata]).contains("is not JSON"));
+        assert!(parts_from_worker(vec![half(r#""\ud83d\ude00""#)]).is_ok());
+    }
+
     #[test]
     fn json_is_checked() {
         let text = || types::PartBody::Text("fine".to_owned());
