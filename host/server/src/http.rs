@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 use crate::config::Config;
@@ -21,24 +19,12 @@ pub(crate) fn client(url: &str, config: &Config) -> anyhow::Result<reqwest::Clie
     Ok(builder(url, config)?.build()?)
 }
 
-/// A client for calls to an agent at `url`, which shows `token` in each and leaves redirects to its user.
+/// A client for calls to an agent at `url`, which leaves redirects to its user.
 ///
 /// # Errors
-/// As those of [`client`], and if the token cannot be sent.
-pub(crate) fn agent_client(
-    url: &str,
-    token: Option<&str>,
-    config: &Config,
-) -> anyhow::Result<reqwest::Client> {
-    let mut headers = HeaderMap::new();
-    if let Some(token) = token {
-        let shown = HeaderValue::from_str(&format!("Bearer {token}"));
-        let mut shown = shown.context("the token cannot be sent in a header")?;
-        shown.set_sensitive(true);
-        headers.insert(AUTHORIZATION, shown);
-    }
-    let builder = builder(url, config)?.default_headers(headers);
-    Ok(builder.redirect(Policy::none()).build()?)
+/// As those of [`client`].
+pub(crate) fn agent_client(url: &str, config: &Config) -> anyhow::Result<reqwest::Client> {
+    Ok(builder(url, config)?.redirect(Policy::none()).build()?)
 }
 
 fn builder(url: &str, config: &Config) -> anyhow::Result<reqwest::ClientBuilder> {

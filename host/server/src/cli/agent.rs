@@ -7,6 +7,7 @@ use taskyard_delegate::{ConnectError, RemoteAgent};
 use taskyard_outbound::Direct;
 
 use super::NotFound;
+use super::credentials::{Credentialed, Token};
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::http;
@@ -20,13 +21,13 @@ pub(crate) struct AgentArgs {
     /// The host, or with no --agent any A2A agent [default: the host on this machine]
     #[arg(long, global = true, env = "TASKYARD_URL", value_name = "URL")]
     url: Option<String>,
-    /// The bearer token to present
+    /// The bearer token to present; sent to the host of --url and to no other
     #[arg(long, global = true, env = "TASKYARD_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 
 /// A client of one agent, over whichever binding its card offers.
-pub(crate) type AgentClient = RemoteAgent<Direct>;
+pub(crate) type AgentClient = RemoteAgent<Credentialed>;
 
 impl AgentArgs {
     /// Finds the agent by its card, as hosts find remote children, and makes a client for it. The official
@@ -36,9 +37,9 @@ impl AgentArgs {
     /// If there is no such agent, or it cannot be reached.
     pub(crate) async fn connect(&self, config: &Config) -> anyhow::Result<AgentClient> {
         let base = self.base(config);
-        let http = http::agent_client(&base, self.token.as_deref(), config);
-        let http = http.context("cannot set up the HTTP client")?;
-        let client = taskyard_delegate::connect(Direct::new(http), &base).await;
+        let http = http::agent_client(&base, config).context("cannot set up the HTTP client")?;
+        let carrier = Credentialed::new(Direct::new(http), self.token(&base, config)?);
+        let client = taskyard_delegate::connect(carrier, &base).await;
         client.map_err(|error| match error {
             ConnectError::NoAgent(problem) => {
                 NotFound(format!("no agent at {base}: {problem}")).into()
@@ -50,6 +51,16 @@ impl AgentArgs {
                 anyhow!("no agent answers at {base}; `taskyard serve` runs the host: {problem}")
             }
         })
+    }
+
+    /// The token, for the host at `base`. The host of this machine is also that of its public address: both are
+    /// in the same configuration.
+    fn token(&self, base: &str, config: &Config) -> anyhow::Result<Option<Token>> {
+        let public = config.public_url.as_deref().filter(|_| self.is_here());
+        let addresses: Vec<_> = public.into_iter().chain([base]).collect();
+        // A variable that is set to nothing is not set.
+        let token = self.token.as_deref().filter(|token| !token.is_empty());
+        token.map(|token| Token::new(token, &addresses)).transpose()
     }
 
     /// Whether the agent is on the host of this machine.
@@ -123,6 +134,29 @@ mod tests {
             base(Some("b"), Some("https://a.example")),
             "https://a.example/agents/b"
         );
+    }
+
+    #[test]
+    fn the_public_address_of_the_host_here_gets_the_token_too() {
+        let yard = "https://yard.example/agents/echo";
+        let config = Config {
+            data_dir: "/nonexistent".into(),
+            public_url: Some("https://yard.example".to_owned()),
+            ..Config::default()
+        };
+        for (url, token, is_for) in [
+            (None, "s3cret", Some(true)),
+            (Some("http://127.0.0.1:7420"), "s3cret", Some(false)),
+            (None, "", None),
+        ] {
+            let args = AgentArgs {
+                agent: None,
+                url: url.map(str::to_owned),
+                token: Some(token.to_owned()),
+            };
+            let token = args.token(&args.base(&config), &config).unwrap();
+            assert_eq!(token.map(|token| token.is_for(yard).is_ok()), is_for);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+mod credentials;
 mod delivery;
 mod egress;
 mod exit;
