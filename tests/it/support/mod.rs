@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod agent;
 pub(crate) mod authority;
 pub(crate) mod events;
+pub(crate) mod gzip;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod issuer;

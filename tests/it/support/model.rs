@@ -8,6 +8,7 @@ mod script;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::gzip::gzip;
 use gate::Gates;
 use script::Script;
 
@@ -52,6 +54,7 @@ struct Shared {
     received: Mutex<Vec<Request>>,
     gates: Gates,
     script: Script,
+    codes: AtomicBool,
 }
 
 /// The servers, for as long as they are not dropped. The model has a port of its own, and so a rule of its own.
@@ -88,6 +91,11 @@ impl Model {
     /// Answers the next `times` requests for `path` with `status`.
     pub(crate) fn fail(&self, path: &str, times: usize, status: StatusCode) {
         self.shared.script.fail(path, times, status);
+    }
+
+    /// Codes all answers with gzip from now on, asked or not. Each has a piece more at its beginning and its end.
+    pub(crate) fn code(&self) {
+        self.shared.codes.store(true, Ordering::Relaxed);
     }
 
     /// Holds the `number`-th request for `path`, counted from 1, after `pieces` pieces of its answer; with none of
@@ -227,6 +235,14 @@ async fn answer(
         content_type,
         pieces,
     } = reply;
+    let mut headers = vec![(header::CONTENT_TYPE, content_type)];
+    let pieces: Vec<_> = match shared.codes.load(Ordering::Relaxed) {
+        false => pieces.into_iter().map(String::into_bytes).collect(),
+        true => {
+            headers.push((header::CONTENT_ENCODING, "gzip"));
+            gzip(pieces.iter().map(String::as_bytes))
+        }
+    };
     let last = pieces.len();
     if last == 0 {
         shared.received.lock().unwrap()[index].answered = true;
@@ -243,7 +259,7 @@ async fn answer(
                 Ok::<_, Infallible>(piece)
             }
         });
-    let headers = [(header::CONTENT_TYPE, content_type)];
+    let headers = axum::response::AppendHeaders(headers);
     (status, headers, Body::from_stream(pieces)).into_response()
 }
 

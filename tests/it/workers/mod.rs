@@ -2,6 +2,7 @@
 //! whatever happens to the host meanwhile.
 
 mod answers;
+mod codings;
 mod notebook;
 mod pipeline;
 mod reminder;

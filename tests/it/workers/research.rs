@@ -175,6 +175,28 @@ async fn a_report_is_written_from_four_requests_and_published_after_a_yes() {
     );
 }
 
+/// Many servers code what they stream, whether they are asked for it or not. The host decodes it, and the
+/// worker sees events.
+#[tokio::test]
+async fn a_model_that_codes_its_events_is_understood_as_they_come() {
+    let desk = Desk::open().await;
+    desk.model.code();
+    // One piece more at the beginning: that of the coding.
+    let hold = desk.model.hold(CHAT, 1, 5);
+    let mut events = desk.agent().stream(message(QUESTION)).await;
+    let first = events.next().await.unwrap();
+    let id = task::id(&first.result()["task"]).to_owned();
+    let chunk = events
+        .find("the first chunk", |event| event.chunk().is_some())
+        .await;
+    assert_eq!(chunk.chunk(), Some(&*PLAN[..2].concat()));
+    assert!(!desk.model.requests(CHAT)[0].answered);
+    hold.release();
+    desk.asked(&id).await;
+    check_result(&desk.approve(&id).await);
+    assert_eq!(desk.counts(), [2, 1, 1, 1]);
+}
+
 #[tokio::test]
 async fn tokens_are_shown_before_the_model_has_finished() {
     let desk = Desk::open().await;
