@@ -271,7 +271,7 @@ impl Broker {
     pub(crate) fn change_now_with(
         &self,
         slot: &Slot,
-        place: Reservation<'_>,
+        mut place: Reservation<'_>,
         input: Input,
         check: impl FnOnce(&Header) -> Result<(), Error>,
         also: impl FnOnce(&mut Decision) -> Arc<dyn Any + Send + Sync>,
@@ -294,7 +294,7 @@ impl Broker {
         }
         self.follow(&decision);
         let keep = also(&mut decision);
-        let commit = turn.next_commit(wait, decision);
+        let commit = turn.next_commit(wait, decision, &mut place);
         let committed = commit.map(|commit| turn.submit(place, commit, keep));
         self.look_after_chunks(slot, &mut turn);
         Ok((changed, committed))

@@ -128,7 +128,7 @@ impl Run {
     /// Decides about parent and child, and hands both over as one commit.
     fn begin(
         &self,
-        place: Reservation<'_>,
+        mut place: Reservation<'_>,
         ticket: Ticket,
         call: &ChildCall,
         task: Option<TaskId>,
@@ -159,7 +159,7 @@ impl Run {
                 let mut child_turn = slot.turn();
                 let child = broker.decide_new(now, *new, &slot, &mut child_turn);
                 let keep = Arc::new((Arc::clone(&self.slot), Arc::clone(&slot)));
-                let commit = turn.with_held(decision.into_commit_with(child));
+                let commit = turn.with_held(&mut place, decision.into_commit_with(child));
                 drop(turn.submit(place, commit, keep));
             }
             Beginning::Elsewhere(child) => {
@@ -168,7 +168,7 @@ impl Run {
                     ..*child
                 });
                 decision.add(Change::PutRemote { child });
-                let commit = turn.with_held(decision.into_commit());
+                let commit = turn.with_held(&mut place, decision.into_commit());
                 drop(turn.submit(place, commit, Arc::clone(&self.slot) as _));
             }
         }

@@ -1,15 +1,17 @@
 //! What need not be on the disk at once: what is decided while something is held back, and the newest chunk
-//! of an artifact.
+//! of each artifact.
 //!
 //! A worker that closes an artifact does so after its last chunk, and clients are to be told with that chunk:
 //! many keep nothing but the event with `lastChunk`. So the newest chunk waits, for the next one, for the
 //! close, for anything else that is to be seen, for a wait of the worker that may be long, or for
-//! [`CHUNK_PATIENCE`]. It is decided all the same: its number and its time are what they would have been, a replay
-//! cannot tell, and a crash takes it back like any entry that is not on the disk yet.
+//! [`CHUNK_PATIENCE`]; and what comes after it waits along, such as chunks of other artifacts. It is decided all
+//! the same: its number and its time are what they would have been, a replay cannot tell, and a crash takes it
+//! back like any entry that is not on the disk yet.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use taskyard_storage::Reservation;
 use taskyard_task::{Commit, Decision, Event, Input};
 use tokio::time::Instant;
 
@@ -28,8 +30,8 @@ pub(crate) enum Wait {
     Never,
     /// As long as what is held back does: nobody but the run itself has to do with it.
     Along,
-    /// It is a chunk.
-    Chunk,
+    /// It is a chunk of this artifact.
+    Chunk(String),
     /// It closes this artifact.
     Close(String),
 }
@@ -40,7 +42,7 @@ impl Wait {
         match input {
             Input::Start => Self::Along,
             Input::Record { event, .. } => match event {
-                Event::ArtifactAppended { .. } => Self::Chunk,
+                Event::ArtifactAppended { id, .. } => Self::Chunk(id.clone()),
                 Event::ArtifactClosed { id } => Self::Close(id.clone()),
                 _ => Self::Along,
             },
@@ -50,26 +52,38 @@ impl Wait {
 }
 
 impl Turn<'_> {
-    /// What goes to the disk now that `decision` was made; nothing if all of it may wait.
-    pub(crate) fn next_commit(&mut self, wait: Wait, decision: Decision) -> Option<Commit> {
+    /// What goes to the disk by `place` now that `decision` was made; nothing if all of it may wait.
+    pub(crate) fn next_commit(
+        &mut self,
+        wait: Wait,
+        decision: Decision,
+        place: &mut Reservation<'_>,
+    ) -> Option<Commit> {
         if let Wait::Close(id) = &wait {
-            self.seal(id);
+            self.held().seal(id);
         }
-        let holds_chunk = self.holds_chunk_since().is_some();
-        let is_seen = decision
-            .entries()
-            .any(|(_, entry)| entry.event.is_visible());
-        let waits_along = match wait {
+        if !self.may_wait(&wait, &decision) {
+            return Some(self.with_held(place, decision.into_commit()));
+        }
+        let newest_of = match wait {
+            Wait::Chunk(id) => Some(id),
+            _ => None,
+        };
+        let now = Instant::now();
+        self.held()
+            .join(decision.into_commit(), newest_of, place, now)
+    }
+
+    fn may_wait(&mut self, wait: &Wait, decision: &Decision) -> bool {
+        match wait {
             Wait::Never => false,
             // The beginning of a task is seen by nobody.
-            _ if self.holds_beginning() => decision.only_appends(),
-            Wait::Along => holds_chunk && !is_seen && decision.only_appends(),
-            Wait::Chunk => return self.hold_chunk(decision.into_commit(), Instant::now()),
-            Wait::Close(_) => false,
-        };
-        match waits_along {
-            true => self.with_held_unless_waiting(decision.into_commit()),
-            false => Some(self.with_held(decision.into_commit())),
+            _ if self.held().is_beginning() => decision.only_appends(),
+            Wait::Chunk(_) => true,
+            Wait::Along | Wait::Close(_) => {
+                let mut entries = decision.entries();
+                decision.only_appends() && !entries.any(|(_, entry)| entry.event.is_visible())
+            }
         }
     }
 }
@@ -78,7 +92,7 @@ impl Broker {
     /// Sees to it that a chunk is not held back for long. One timer does for a task, however many chunks it
     /// writes meanwhile.
     pub(crate) fn look_after_chunks(&self, slot: &Slot, turn: &mut Turn<'_>) {
-        if turn.holds_chunk_since().is_some() && !turn.time_chunks(true) {
+        if turn.held().chunk_since().is_some() && !turn.time_chunks(true) {
             let slot = Arc::downgrade(&self.shared.slots.get(slot.task));
             let broker = self.clone();
             self.in_background(async move { broker.time_chunks(&slot).await });
@@ -93,12 +107,24 @@ impl Broker {
             if Instant::now() < due {
                 drop(slot);
                 tokio::time::sleep_until(due).await;
-            } else if let Err(error) = self.write_held(&slot).await {
+            } else if let Err(error) = self.write_due(&slot).await {
                 // Nothing can be stored any more, and whoever waits is told so.
                 tracing::debug!(%error, "a chunk cannot be stored");
                 return;
             }
         }
+    }
+}
+
+impl Broker {
+    /// Hands over the chunks that were held back for long enough; younger ones may still be sealed.
+    async fn write_due(&self, slot: &Arc<Slot>) -> Result<(), Error> {
+        let mut place = self.shared.storage.reserve_place().await?;
+        let mut turn = slot.turn();
+        if let Some(commit) = turn.held().release_due(&mut place, Instant::now()) {
+            drop(turn.submit(place, commit, Arc::clone(slot) as _));
+        }
+        Ok(())
     }
 }
 
@@ -108,7 +134,7 @@ impl Run {
     /// # Errors
     /// [`Error::Unavailable`] if nothing can be stored: drop the run.
     pub async fn show_chunk(&self) -> Result<(), Error> {
-        let holds = self.slot.turn().holds_chunk_since().is_some();
+        let holds = self.slot.turn().held().chunk_since().is_some();
         match holds {
             true => self.broker.write_held(&self.slot).await,
             false => Ok(()),
@@ -121,7 +147,7 @@ fn chunk_of(slot: &Weak<Slot>) -> Option<(Arc<Slot>, Instant)> {
     let slot = slot.upgrade()?;
     let since = {
         let mut turn = slot.turn();
-        let since = turn.holds_chunk_since();
+        let since = turn.held().chunk_since();
         if since.is_none() {
             turn.time_chunks(false);
         }

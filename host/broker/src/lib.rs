@@ -16,6 +16,7 @@ mod contexts;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod held;
 mod hold;
 mod letters;
 mod look_back;

@@ -13,9 +13,10 @@ use taskyard_task::Seq;
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::held::MAX_HELD_BYTES;
 use crate::operations::{Caller, TaskSnapshot};
 use crate::send::SendRequest;
-use crate::slots::{MAX_HELD_BYTES, Slot};
+use crate::slots::Slot;
 use crate::watch::Watch;
 
 /// How long a beginning is held back. A task that is not over by then gains little from waiting longer.
@@ -48,13 +49,14 @@ impl Broker {
             return self.turn_end(&sent).await;
         }
         let (new, size) = self.new_task_of(caller, request, None)?;
-        let place = self.place(size).await?;
+        let mut place = self.place(size).await?;
         let slot = self.shared.slots.get(new.id);
         let mut watch = {
             let mut turn = slot.turn();
             let decision = self.decide_new(self.shared.sources.clock.now(), new, &slot, &mut turn);
             let watch = Watch::of_new(self, decision.header.clone(), &slot);
-            turn.hold(decision.into_commit());
+            turn.held()
+                .begin(decision.into_commit(), place.take_bytes());
             watch
         };
         let held = HeldBack {
@@ -88,8 +90,9 @@ impl Watch {
 impl Broker {
     /// Hands over what is held back, if anything is.
     pub(crate) async fn write_held(&self, slot: &Arc<Slot>) -> Result<(), Error> {
-        if slot.turn().holds() {
-            let place = self.shared.storage.reserve(0).await?;
+        let is_empty = slot.turn().held().is_empty();
+        if !is_empty {
+            let place = self.shared.storage.reserve_place().await?;
             write(slot, place);
         }
         Ok(())
@@ -119,9 +122,9 @@ impl Broker {
     }
 }
 
-fn write(slot: &Arc<Slot>, place: Reservation<'_>) {
+fn write(slot: &Arc<Slot>, mut place: Reservation<'_>) {
     let mut turn = slot.turn();
-    if let Some(commit) = turn.held() {
+    if let Some(commit) = turn.held().release(&mut place) {
         drop(turn.submit(place, commit, Arc::clone(slot) as _));
     }
 }

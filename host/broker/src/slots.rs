@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures::FutureExt;
 use futures::future::Shared;
 use taskyard_storage::{Durable, ReadError, Reservation, Storage};
-use taskyard_task::{Change, Commit, Entry, Event, Header, LightEntry, Outline, TaskId};
+use taskyard_task::{Change, Commit, Entry, Header, LightEntry, Outline, TaskId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
+use crate::held::Held;
 use crate::operations::TaskSnapshot;
 
 /// Independent locks, so that tasks rarely wait for each other's look-up.
@@ -22,9 +22,6 @@ const SHARDS: usize = 64;
 /// The largest first entry that is kept in memory for a run; reading larger ones costs little by
 /// comparison.
 const MAX_KEPT_BYTES: usize = 64 << 10;
-
-/// What is held back at most, beyond one chunk, before it goes to the disk with what comes next.
-pub(crate) const MAX_HELD_BYTES: usize = 64 << 10;
 
 pub(crate) struct Slots {
     shards: Vec<Mutex<Shard>>,
@@ -55,30 +52,14 @@ pub(crate) type Committed = Shared<Durable>;
 
 struct State {
     decided: Decided,
-    /// What was decided and not handed over yet, see [`Turn::hold`] and [`Turn::hold_chunk`].
-    held: Option<Held>,
+    /// What was decided and not handed over yet.
+    held: Held,
     /// Whether somebody looks after the chunk that is held, and those that follow it.
     chunks_are_timed: bool,
     /// Resolves once the last commit that was handed over is durable.
     last_commit: Option<Committed>,
     /// What a task came to that was handed over whole, for the one who waits for that.
     whole: Option<Box<TaskSnapshot>>,
-}
-
-struct Held {
-    commit: Commit,
-    /// Of what joined it as well; what it began with is bounded by what may be sent and recorded.
-    bytes: usize,
-    why: Why,
-}
-
-/// Why something is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// It begins a task that may be over at once.
-    Beginning,
-    /// It ends with the newest chunk of an artifact, which may be the last one, and is held since then.
-    Chunk(Instant),
 }
 
 /// A task as decided last, which can be ahead of the disk.
@@ -111,7 +92,7 @@ impl Slots {
             task,
             state: Mutex::new(State {
                 decided: Decided::Stored,
-                held: None,
+                held: Held::default(),
                 chunks_are_timed: false,
                 last_commit: None,
                 whole: None,
@@ -232,62 +213,14 @@ impl Turn<'_> {
         self.become_as(Decided::Gone);
     }
 
-    /// Holds the beginning of a task back, until something must be on the disk: what follows within a
-    /// moment shares one write with it. Whoever holds hands over what is [`Turn::held`] after that moment.
-    pub(crate) fn hold(&mut self, commit: Commit) {
-        let bytes = commit.size();
-        let why = Why::Beginning;
-        self.state.held = Some(Held { commit, bytes, why });
-    }
-
-    /// Holds back a commit that ends with a chunk, since `now`, and gives the one that it takes the place of:
-    /// the chunk in there was not the last.
-    pub(crate) fn hold_chunk(&mut self, commit: Commit, now: Instant) -> Option<Commit> {
-        let why = Why::Chunk(now);
-        let held = Held {
-            commit,
-            bytes: 0,
-            why,
-        };
-        Some(self.state.held.replace(held)?.commit)
-    }
-
-    /// Whether the beginning of the task is held back.
-    pub(crate) fn holds_beginning(&self) -> bool {
-        let held = self.state.held.as_ref();
-        held.is_some_and(|held| held.why == Why::Beginning)
-    }
-
-    /// Since when a chunk has been held back, if one is.
-    pub(crate) fn holds_chunk_since(&self) -> Option<Instant> {
-        match self.state.held.as_ref()?.why {
-            Why::Chunk(since) => Some(since),
-            Why::Beginning => None,
-        }
+    /// What is held back, to be looked at and to be changed.
+    pub(crate) fn held(&mut self) -> &mut Held {
+        &mut self.state.held
     }
 
     /// Somebody looks after chunks from here on, or nobody does any more. What it was before.
     pub(crate) fn time_chunks(&mut self, are_timed: bool) -> bool {
         std::mem::replace(&mut self.state.chunks_are_timed, are_timed)
-    }
-
-    /// The artifact `id` is closed: its newest chunk tells so, if it is still held back.
-    pub(crate) fn seal(&mut self, id: &str) {
-        let changes = self
-            .state
-            .held
-            .iter_mut()
-            .flat_map(|held| &mut held.commit.changes);
-        let newest = changes.rev().find_map(|change| match change {
-            Change::Append { entry, .. } => match &mut entry.event {
-                Event::ArtifactAppended { id: of, last, .. } if of == id => Some(last),
-                _ => None,
-            },
-            _ => None,
-        });
-        if let Some(last) = newest {
-            *last = true;
-        }
     }
 
     /// Whether the task has ended, as decided last.
@@ -299,23 +232,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether anything is held back.
-    pub(crate) fn holds(&self) -> bool {
-        self.state.held.is_some()
-    }
-
-    /// What is held back, no longer.
-    pub(crate) fn held(&mut self) -> Option<Commit> {
-        Some(self.state.held.take()?.commit)
-    }
-
-    /// What goes to the disk with a decision: what was held back, and then that.
-    pub(crate) fn with_held(&mut self, next: Commit) -> Commit {
-        let is_whole = self.holds_beginning();
-        let Some(mut commit) = self.held() else {
+    /// What goes to the disk with a decision, by its place: what was held back, and then that.
+    pub(crate) fn with_held(&mut self, place: &mut Reservation<'_>, next: Commit) -> Commit {
+        let is_whole = self.state.held.is_beginning();
+        let Some(commit) = self.state.held.release(place) else {
             return next;
         };
-        commit.changes.extend(next.changes);
+        let commit = commit.and(next);
         if is_whole
             && let Decided::As(header) = &self.state.decided
             && (header.is_ended() || header.state.is_interrupted())
@@ -329,19 +252,6 @@ impl Turn<'_> {
     /// reading it again, and good once that commit is durable.
     pub(crate) fn take_whole(&mut self) -> Option<TaskSnapshot> {
         Some(*self.state.whole.take()?)
-    }
-
-    /// The same for a decision that may be held back as well; nothing goes to the disk then.
-    pub(crate) fn with_held_unless_waiting(&mut self, next: Commit) -> Option<Commit> {
-        let Some(held) = &mut self.state.held else {
-            return Some(next);
-        };
-        held.bytes += next.size();
-        held.commit.changes.extend(next.changes);
-        match held.bytes > MAX_HELD_BYTES {
-            true => self.held(),
-            false => None,
-        }
     }
 
     /// Hands a commit over. Must be called within the turn that decided it, so that commits of a task queue in

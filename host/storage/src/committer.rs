@@ -62,7 +62,7 @@ struct Job {
     /// Dropped once the commit is applied.
     _keep: Arc<dyn Any + Send + Sync>,
     /// Given back when the job is dropped.
-    _bytes: OwnedSemaphorePermit,
+    _bytes: ReservedBytes,
 }
 
 /// A place in the committer's queue. Taken before a decision, because deciding and queueing must not
@@ -70,8 +70,20 @@ struct Job {
 #[derive(Debug)]
 pub struct Reservation<'a> {
     place: mpsc::Permit<'a, Job>,
-    bytes: OwnedSemaphorePermit,
+    bytes: ReservedBytes,
     health: watch::Receiver<Health>,
+}
+
+/// What a commit takes of the bytes that may wait for the committer, until it is applied. Whoever holds a
+/// commit back keeps this with it, so that what is held back counts as well.
+#[derive(Debug)]
+pub struct ReservedBytes(OwnedSemaphorePermit);
+
+impl ReservedBytes {
+    /// These and those.
+    pub fn add(&mut self, more: Self) {
+        self.0.merge(more.0);
+    }
 }
 
 impl std::fmt::Debug for Job {
@@ -81,6 +93,18 @@ impl std::fmt::Debug for Job {
 }
 
 impl Reservation<'_> {
+    /// Its bytes, for a commit that is held back; the place in the queue stays.
+    pub fn take_bytes(&mut self) -> ReservedBytes {
+        let all = self.bytes.0.num_permits();
+        let taken = self.bytes.0.split(all);
+        ReservedBytes(taken.expect("as many as there are can be taken"))
+    }
+
+    /// What is handed over with it was held back, with these.
+    pub fn add_bytes(&mut self, bytes: ReservedBytes) {
+        self.bytes.add(bytes);
+    }
+
     /// Hands `commit` over. Its order is fixed from here on, whether or not the result is awaited.
     /// `keep` lives until the commit is applied, even when nobody waits for that.
     pub fn submit(self, commit: Commit, keep: Arc<dyn Any + Send + Sync>) -> Durable {
@@ -153,14 +177,24 @@ impl Committer {
 
     /// Waits for a place in the queue for about `bytes`.
     pub(crate) async fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, Failed> {
-        let failed = |_| failure(&self.health);
         // What is larger than the whole queue waits for all of it.
         let bytes = u32::try_from(bytes.clamp(1, MAX_WAITING_BYTES)).unwrap_or(u32::MAX);
+        self.reserve_exactly(bytes).await
+    }
+
+    /// Waits for a place in the queue for what has its bytes already. Waiting for one more could take forever:
+    /// they may be all with what is held back.
+    pub(crate) async fn reserve_place(&self) -> Result<Reservation<'_>, Failed> {
+        self.reserve_exactly(0).await
+    }
+
+    async fn reserve_exactly(&self, bytes: u32) -> Result<Reservation<'_>, Failed> {
+        let failed = |_| failure(&self.health);
         let permit = Arc::clone(&self.bytes).acquire_many_owned(bytes).await;
         let place = self.queue.reserve().await.map_err(failed)?;
         Ok(Reservation {
             place,
-            bytes: permit.map_err(|_| failure(&self.health))?,
+            bytes: ReservedBytes(permit.map_err(|_| failure(&self.health))?),
             health: self.health.clone(),
         })
     }

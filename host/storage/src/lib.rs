@@ -33,7 +33,7 @@ mod tests;
 mod upgrade;
 
 pub use commit_log::{AppendError, CommitLog, Numbered, Trouble};
-pub use committer::{Durable, Failed, Reservation};
+pub use committer::{Durable, Failed, Reservation, ReservedBytes};
 pub use database::Tables;
 pub use ended::EndedTask;
 pub use error::OpenError;

@@ -111,6 +111,14 @@ impl Storage {
         self.committer.reserve(bytes).await
     }
 
+    /// Waits for a place in the committer's queue for what has its [`ReservedBytes`](crate::ReservedBytes) already.
+    ///
+    /// # Errors
+    /// As [`Storage::reserve`].
+    pub async fn reserve_place(&self) -> Result<Reservation<'_>, Failed> {
+        self.committer.reserve_place().await
+    }
+
     /// Whether anything can be written, now.
     #[must_use]
     pub fn health(&self) -> Health {

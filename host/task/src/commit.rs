@@ -43,6 +43,13 @@ impl Commit {
         }
     }
 
+    /// This commit and the `next` one of the same partition, written together.
+    #[must_use]
+    pub fn and(mut self, next: Self) -> Self {
+        self.changes.extend(next.changes);
+        self
+    }
+
     /// Roughly how many bytes the commit will write; what queues count.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -16,7 +16,7 @@ use super::state::{Breaking, open_on};
 use super::*;
 
 /// After which a test says that something does not happen.
-const NEVER: Duration = Duration::from_secs(5);
+pub(super) const NEVER: Duration = Duration::from_secs(5);
 
 /// A disk that can be kept busy, and that notes what is written.
 #[derive(Clone, Default)]
@@ -27,6 +27,11 @@ pub(super) struct Disk {
 }
 
 impl Disk {
+    /// Nothing becomes durable until this is dropped.
+    pub(super) async fn keep_busy(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.busy.lock().await
+    }
+
     /// The commits that changed `task`.
     pub(super) fn commits_of(&self, task: TaskId) -> Vec<Commit> {
         let is_of =
@@ -91,7 +96,7 @@ pub(super) async fn yard() -> (Disk, Yard) {
     yard_with(Config::default()).await
 }
 
-type Client = BoxFuture<'static, Result<TaskSnapshot, Error>>;
+pub(super) type Client = BoxFuture<'static, Result<TaskSnapshot, Error>>;
 
 fn quick(broker: &Broker, request: SendRequest) -> Client {
     let broker = broker.clone();
@@ -99,7 +104,7 @@ fn quick(broker: &Broker, request: SendRequest) -> Client {
 }
 
 /// A client whose task is in line, and whose beginning is held back until the client is polled again.
-async fn held(yard: &Yard, request: SendRequest) -> Client {
+pub(super) async fn held(yard: &Yard, request: SendRequest) -> Client {
     let mut client = quick(&yard.broker, request);
     assert!(poll!(&mut client).is_pending());
     client
@@ -111,14 +116,16 @@ fn first(task: TaskId) -> Sent {
 }
 
 pub(super) fn holds(yard: &Yard, task: TaskId) -> bool {
-    yard.broker.shared.slots.get(task).turn().holds()
+    let slot = yard.broker.shared.slots.get(task);
+    let is_empty = slot.turn().held().is_empty();
+    !is_empty
 }
 
 fn stored(yard: &Yard, task: TaskId) -> Option<taskyard_task::Header> {
     yard.broker.shared.storage.header(task).unwrap()
 }
 
-fn logged(yard: &Yard, task: TaskId) -> Vec<(u64, &'static str)> {
+pub(super) fn logged(yard: &Yard, task: TaskId) -> Vec<(u64, &'static str)> {
     let log = yard.broker.shared.storage.log(task, Seq::ZERO, 1_000);
     let log = log.unwrap().into_iter();
     log.map(|(seq, entry)| (seq.0, entry.event.kind()))
@@ -300,7 +307,7 @@ async fn a_quiet_task_is_shown_after_a_while_whatever_its_client_does() {
             true => drop(client),
             false => drop(tokio::spawn(client)),
         }
-        while slot.turn().holds() {
+        while holds(&yard, task) {
             tokio::task::yield_now().await;
         }
         // Whoever is to announce it may look at once.
