@@ -106,7 +106,7 @@ impl Broker {
         for (part, apart) in outline.parts_of(artifact) {
             let mut part = part.clone();
             if apart.is_some() {
-                part.body = content.next()?;
+                part.body = content.next_body()?;
             }
             whole.push(part);
         }
@@ -175,7 +175,7 @@ impl ContentReader {
     ///
     /// # Errors
     /// [`Error::Internal`] if it cannot be read or there is none, [`Error::TaskNotFound`] if the task is gone.
-    pub fn next(&mut self) -> Result<PartBody, Error> {
+    pub fn next_body(&mut self) -> Result<PartBody, Error> {
         let missing = || Error::Internal(format!("task {} lacks a part of a result", self.task));
         let next = self.wanted.pop_front().ok_or_else(missing)?;
         // Entries were read in the order in which parts want them, which need not be that of the log.

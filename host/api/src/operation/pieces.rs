@@ -137,7 +137,7 @@ impl Holes {
             self.readers.pop_front();
         }
         let lacking = || broker::Error::Internal("an answer lacks its content".to_owned());
-        self.readers.front_mut().ok_or_else(lacking)?.next()
+        self.readers.front_mut().ok_or_else(lacking)?.next_body()
     }
 
     /// The answer with the content where the marks are.

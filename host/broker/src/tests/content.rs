@@ -6,7 +6,8 @@ use taskyard_task::{ContextCall, ContextResult, TaskId};
 use super::*;
 
 const CHUNKS: usize = 80;
-const CHUNK_BYTES: usize = 64 << 10;
+/// The widest that a number can be formatted.
+const CHUNK_BYTES: usize = (64 << 10) - 1;
 /// Many times less than one of the chunks, and more than all else that a task has.
 const LITTLE: u64 = 32 << 10;
 
