@@ -64,8 +64,11 @@ pub(super) fn fail(draft: &mut Draft, reason: String) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// As after a message, clients see at once that the task works again: nobody must take a task that waits for
+/// its run for one that waits for the operator.
 fn go_on(draft: &mut Draft, event: Event) {
     draft.record(event);
+    draft.record(Event::Working);
     draft.header.failures = 0;
     draft.header.broken = None;
     // What follows may be told by another component, or for another reason.

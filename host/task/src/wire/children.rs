@@ -32,9 +32,12 @@ pub fn child_end_from_a2a(task: a2a::Task, most_bytes: usize) -> Option<ChildEnd
         return None;
     }
     let artifacts = task.artifacts.unwrap_or_default().into_iter();
+    let artifacts: Vec<_> = artifacts.map(artifact_from_a2a).collect();
     let view = TaskView {
         state,
-        artifacts: artifacts.map(artifact_from_a2a).collect(),
+        // A task does not say which of its results came in chunks; any may have.
+        chunked: artifacts.iter().map(|it| it.spec.id.clone()).collect(),
+        artifacts,
         ..words(task.status.message)
     };
     Some(ChildEnd::of(view, most_bytes))
@@ -68,5 +71,49 @@ fn artifact_from_a2a(artifact: a2a::Artifact) -> ArtifactView {
             metadata: metadata_text(artifact.metadata),
         },
         parts: artifact.parts.into_iter().map(part_from_a2a).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::content::{Part, PartBody};
+
+    fn end(parts: serde_json::Value) -> ChildEnd {
+        let task = json!({
+            "id": "1",
+            "contextId": "c",
+            "status": {"state": "TASK_STATE_COMPLETED"},
+            "artifacts": [{"artifactId": "a", "parts": parts}],
+        });
+        let task = serde_json::from_value(task).unwrap();
+        child_end_from_a2a(task, 1_000).unwrap()
+    }
+
+    #[test]
+    fn chunks_of_a_remote_child_are_one_part() {
+        let end = end(json!([
+            {"text": "one "}, {"text": "two "}, {"text": "three"},
+            {"raw": "AAE="}, {"raw": "Ag=="},
+            {"text": "named", "filename": "a.txt"},
+            {"text": "apart"},
+        ]));
+        let named = Part {
+            filename: Some("a.txt".to_owned()),
+            ..Part::text("named")
+        };
+        let bytes = Part {
+            body: PartBody::Bytes(vec![0, 1, 2]),
+            ..Part::text("")
+        };
+        let expected = [
+            Part::text("one two three"),
+            bytes,
+            named,
+            Part::text("apart"),
+        ];
+        assert_eq!(end.artifacts[0].parts, expected);
     }
 }

@@ -24,6 +24,7 @@ enum Step {
     Ask,
     Work,
     Park,
+    Resume,
     /// Back to an entry, counted from the end.
     Rewind(u8),
 }
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Ask),
         1 => Just(Step::Work),
         1 => Just(Step::Park),
+        1 => Just(Step::Resume),
         1 => any::<u8>().prop_map(Step::Rewind),
     ]
 }
@@ -137,12 +139,17 @@ impl Log {
                 position: Seq(1),
                 backtrace: None,
             },
+            Step::Resume => {
+                self.add(Event::Resumed, stages.clone());
+                Event::Working
+            }
             Step::Rewind(by) => {
                 let until = self.last();
                 let to = Seq(until.0.saturating_sub(u64::from(by % 8)).max(1));
                 stages = self.stages_after(to);
                 self.rewound.push((to, until));
-                Event::Rewound { to }
+                self.add(Event::Rewound { to }, stages.clone());
+                Event::Working
             }
         };
         self.add(event, stages);

@@ -268,7 +268,7 @@ fn the_rules_about_children() {
         ("start here:1 end:1 give-up:1", "gave-up -> Running []".to_owned()),
         ("start give-up:1", "gave-up -> Running []".to_owned()),
         // An operator takes back that children were started.
-        ("start here:1 away:2 park rewind:4", "cancel-away@5 rewound -> Queued [1]".to_owned()),
+        ("start here:1 away:2 park rewind:4", "cancel-away@5 rewound working -> Queued [1]".to_owned()),
         ("start here:1 park rewind:3 end:1", "taken -> Queued []".to_owned()),
         // A child whose parent wants it no more.
         ("unwanted", "taken canceled ended>99 -> Ended []".to_owned()),
