@@ -52,7 +52,7 @@ impl Call {
             false => ApiError::Forbidden(OTHER_TENANT),
         };
         let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
-        let agent = target.agent(door, &head)?;
+        let agent = target.agent(door, &head, parameters.version)?;
         if !access.allows(operation, &agent.name) {
             return Err(ApiError::Forbidden(OUT_OF_SCOPE));
         }

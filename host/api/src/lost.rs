@@ -69,6 +69,20 @@ pub(crate) fn no_agent(base: &Base, tenant: Option<&str>) -> String {
     )
 }
 
+/// The same for a request of 0.3, which has no field `tenant`. Over HTTP+JSON an agent is a segment further
+/// down.
+pub(crate) fn no_agent_of_v03(base: &Base, request: &Parts) -> String {
+    let mut segments = request.uri.path().split('/');
+    let below = match segments.any(|segment| segment == V1) {
+        true => "/v1",
+        false => "",
+    };
+    let agents = base.join(AGENTS);
+    format!(
+        "the request names no agent, and this host has no default one: call {agents}/NAME{below}; {agents} lists the agents"
+    )
+}
+
 /// What to do about the name of an agent that is not there.
 pub(crate) fn unknown_agent(base: &Base) -> String {
     let agents = base.join(AGENTS);

@@ -41,17 +41,17 @@ impl Notices {
         if is_ignored(base, request) && self.proxy.is_first() {
             warn!(
                 url,
-                "a request has Forwarded or X-Forwarded-* headers, which are not believed: agent cards may name the wrong address; set public_url, or api.trusted_proxies"
+                "a request has Forwarded or X-Forwarded-* headers and came through a proxy, but no proxy that is trusted says where clients reach this host, or not clearly: agent cards may name the wrong address; set public_url, or api.trusted_proxies"
             );
         }
     }
 
-    /// The files in a request were taken to be encoded twice, because of its user agent.
-    pub(crate) fn files_decoded_twice(&self, user_agent: &str) {
+    /// Files of a client are taken to be encoded twice, in requests and answers, because of its user agent.
+    pub(crate) fn files_encoded_twice(&self, user_agent: &str) {
         if self.files.is_first() {
             warn!(
                 user_agent,
-                "clients of version 0.3 over HTTP+JSON with this user agent are taken to encode files twice, as the Python and Java SDKs do; api.file_encoding_0_3 decides otherwise"
+                "clients of version 0.3 over HTTP+JSON with this user agent are taken to write and read files that are encoded twice, as the Python and Java SDKs do; api.file_encoding_0_3 decides otherwise"
             );
         }
     }
@@ -89,6 +89,10 @@ mod tests {
             ("127.0.0.1:7420", Some("x-forwarded-host"), false, true),
             ("yard:7420", Some("forwarded"), true, true),
             ("localhost", Some("x-forwarded-proto"), false, true),
+            // All that many a proxy writes, in front of a host at 127.0.0.1.
+            ("127.0.0.1:7420", Some("x-forwarded-for"), false, true),
+            ("127.0.0.1:7420", Some("x-forwarded-port"), false, true),
+            ("127.0.0.1:7420", Some("x-real-ip"), false, false),
         ] {
             let mut request = Request::builder().header("host", host);
             if let Some(name) = forwarded {

@@ -10,6 +10,7 @@ use taskyard_task::{Agent, Tenant};
 
 use crate::base::Base;
 use crate::error::{ApiError, Violation};
+use crate::parameters::Version;
 use crate::{Door, lost};
 
 /// Which agent, and on whose behalf. Empty: the host's default agent, for the caller's own tenant.
@@ -99,7 +100,12 @@ impl Target {
     ///
     /// # Errors
     /// [`ApiError::AgentNotFound`] if there is none; it says where to look.
-    pub(crate) fn agent(&self, door: &Door, request: &Parts) -> Result<Agent, ApiError> {
+    pub(crate) fn agent(
+        &self,
+        door: &Door,
+        request: &Parts,
+        version: Version,
+    ) -> Result<Agent, ApiError> {
         let base = || Base::of(&door.config, request);
         match &self.name {
             Some(name) => {
@@ -108,7 +114,10 @@ impl Target {
                 agent.ok_or_else(|| ApiError::AgentNotFound(lost::unknown_agent(&base())))
             }
             None => {
-                let advice = || lost::no_agent(&base(), self.tenant.as_deref());
+                let advice = || match version {
+                    Version::V1 => lost::no_agent(&base(), self.tenant.as_deref()),
+                    Version::V03 => lost::no_agent_of_v03(&base(), request),
+                };
                 let agent = door.broker.default_agent();
                 agent.ok_or_else(|| ApiError::AgentNotFound(advice()))
             }

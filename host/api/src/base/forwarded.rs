@@ -1,9 +1,14 @@
-//! What a proxy says about the address that the client used: `Forwarded` (RFC 7239) and the older
+//! What a proxy says about the address that the client used: `Forwarded` (RFC 7239) or the older
 //! `X-Forwarded-*`.
+//!
+//! A proxy writes one kind, and may let through what a client wrote of the other. So the two are never mixed,
+//! and where they differ, nothing is believed.
 
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
 use axum::http::{HeaderMap, HeaderName, header};
 
+/// What the names of the older ones begin with.
+const OLDER: &str = "x-forwarded-";
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -22,21 +27,42 @@ impl Forwarded {
     /// Reads the headers. In each, the last value counts: it is what the nearest proxy wrote, and all
     /// before it may be what the client did.
     pub(super) fn read(headers: &HeaderMap) -> Self {
+        let nothing = Self::default();
+        match (Self::standard(headers), Self::older(headers)) {
+            (standard, older) if older == nothing => standard,
+            (standard, older) if standard == nothing || older.is_as(&standard) => older,
+            _ => nothing,
+        }
+    }
+
+    fn standard(headers: &HeaderMap) -> Self {
         let element = last(headers, &header::FORWARDED);
         let of_element = |name| element.as_deref().and_then(|element| pair(element, name));
-        let proto = of_element("proto").or_else(|| last(headers, &PROTO));
-        let host = of_element("host").or_else(|| last(headers, &HOST));
         Self {
-            scheme: proto.and_then(|proto| scheme(&proto)),
-            authority: host.and_then(|host| authority(&host)),
+            scheme: of_element("proto").and_then(|proto| scheme(&proto)),
+            authority: of_element("host").and_then(|host| authority(&host)),
+            prefix: None,
+        }
+    }
+
+    fn older(headers: &HeaderMap) -> Self {
+        Self {
+            scheme: last(headers, &PROTO).and_then(|proto| scheme(&proto)),
+            authority: last(headers, &HOST).and_then(|host| authority(&host)),
             prefix: last(headers, &PREFIX).and_then(|prefix| path(&prefix)),
         }
     }
 
-    /// Whether there is any such header, whatever it says.
+    /// Whether both name the same host in the same way. `Forwarded` has no word for a path.
+    fn is_as(&self, other: &Self) -> bool {
+        self.scheme == other.scheme && self.authority == other.authority
+    }
+
+    /// Whether there is any header by which proxies tell of themselves, also one that says nothing about the
+    /// address.
     pub(crate) fn is_in(headers: &HeaderMap) -> bool {
-        let names = [header::FORWARDED, HOST, PROTO, PREFIX];
-        names.iter().any(|name| headers.contains_key(name))
+        let is_older = |name: &HeaderName| name.as_str().starts_with(OLDER);
+        headers.contains_key(header::FORWARDED) || headers.keys().any(is_older)
     }
 }
 
@@ -122,15 +148,57 @@ mod tests {
             &[("forwarded", element)],
             ("https", "[2001:db8::1]:8443", ""),
         );
-        // The standard one wins where both say something.
+        // What says nothing about the address is no reason to doubt the other kind.
+        check(
+            &[
+                ("forwarded", "for=192.0.2.1"),
+                ("x-forwarded-host", "a.example"),
+            ],
+            ("", "a.example", ""),
+        );
         check(
             &[
                 ("forwarded", "host=a.example"),
-                ("x-forwarded-host", "b.example"),
-                ("x-forwarded-proto", "https"),
+                ("x-forwarded-for", "192.0.2.1"),
             ],
-            ("https", "a.example", ""),
+            ("", "a.example", ""),
         );
+        check(
+            &[
+                ("forwarded", "host=a.example;proto=https"),
+                ("x-forwarded-host", "a.example"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-prefix", "/yard"),
+            ],
+            ("https", "a.example", "/yard"),
+        );
+    }
+
+    #[test]
+    fn a_client_cannot_add_the_other_kind() {
+        let older = [
+            ("x-forwarded-host", "a.example"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let standard = [("forwarded", "host=a.example;proto=https")];
+        for of_client in [
+            "host=evil.example",
+            "host=evil.example;proto=https",
+            "proto=http",
+        ] {
+            check(
+                &[&older[..], &[("forwarded", of_client)]].concat(),
+                ("", "", ""),
+            );
+            check(&[older[1], ("forwarded", of_client)], ("", "", ""));
+        }
+        for of_client in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-prefix", "/evil"),
+        ] {
+            check(&[&standard[..], &[of_client]].concat(), ("", "", ""));
+        }
     }
 
     #[test]

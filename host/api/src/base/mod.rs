@@ -44,7 +44,7 @@ impl Base {
         let prefix = told.prefix.unwrap_or_default();
         Self {
             url: format!("{scheme}://{host}{prefix}"),
-            certain: authority.as_ref().is_none_or(is_loopback),
+            certain: !told_by_proxy && authority.as_ref().is_none_or(is_loopback),
             told_by_proxy,
         }
     }
@@ -238,6 +238,19 @@ mod tests {
         assert!(believed.is_told_by_proxy());
         assert!(!believed.is_certain(), "it may repeat what a client said");
         assert_eq!(believed.authority(), None);
+        for (name, value) in [
+            ("x-forwarded-host", "localhost"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/evil"),
+        ] {
+            let mut request = request(Some("127.0.0.1:7420"), "/");
+            let value = axum::http::HeaderValue::from_static(value);
+            request.headers.insert(name, value);
+            let peer = PeerAddress("10.1.2.3".parse().unwrap());
+            request.extensions.insert(peer);
+            let base = Base::of(&config, &request);
+            assert!(!base.is_certain(), "{name}: a loopback is no proof either");
+        }
         for (config, peer) in [
             (&config, Some("192.0.2.1")),
             (&config, None),

@@ -29,9 +29,25 @@ impl TryFrom<String> for Network {
     fn try_from(text: String) -> Result<Self, InvalidNetwork> {
         let network = text.parse::<IpNet>().ok();
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        let parsed = network.or_else(address).map(Self);
-        parsed.ok_or(InvalidNetwork(text))
+        let parsed = network.or_else(address).and_then(canonical);
+        parsed.map(Self).ok_or(InvalidNetwork(text))
     }
+}
+
+/// How many bits come before the IPv4 address in an IPv6 address that stands for one.
+const MAPPED_BITS: u8 = 96;
+
+/// A network of IPv4 addresses that is written as one of IPv6 is what it is: addresses are looked at so, too.
+/// Nothing if it is wider than all of IPv4.
+fn canonical(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(v6) = network else {
+        return Some(network);
+    };
+    let Some(address) = v6.addr().to_ipv4_mapped() else {
+        return Some(network);
+    };
+    let bits = v6.prefix_len().checked_sub(MAPPED_BITS)?;
+    IpNet::new(address.into(), bits).ok()
 }
 
 impl From<Network> for String {
@@ -56,12 +72,20 @@ mod tests {
             ("10.0.0.0/8", "10.1.2.3", "11.0.0.1"),
             ("192.168.0.7", "::ffff:192.168.0.7", "192.168.0.8"),
             ("fd00::/8", "fd00::1", "fe80::1"),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.1"),
+            ("::ffff:10.0.0.7", "::ffff:10.0.0.7", "10.0.0.8"),
         ] {
             let network = Network::try_from(text.to_owned()).unwrap();
             assert!(network.contains(inside.parse().unwrap()), "{text}");
             assert!(!network.contains(outside.parse().unwrap()), "{text}");
         }
-        for wrong in ["", "proxy.internal", "10.0.0.0/99", "10.0.0"] {
+        for wrong in [
+            "",
+            "proxy.internal",
+            "10.0.0.0/99",
+            "10.0.0",
+            "::ffff:10.0.0.0/95",
+        ] {
             assert!(Network::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

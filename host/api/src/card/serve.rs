@@ -44,7 +44,7 @@ pub(crate) async fn show(
 
 fn found(door: &Door, target: &Target, request: &Parts) -> Result<Agent, ApiError> {
     target.tenant()?;
-    target.agent(door, request)
+    target.agent(door, request, Version::V1)
 }
 
 /// The names of all agents, for people.

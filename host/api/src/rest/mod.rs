@@ -82,9 +82,24 @@ fn version_advice(door: &Door, head: &Parts, route: &Route) -> String {
         return advice.to_owned();
     }
     let base = Base::of(&door.config, head);
-    let (url, path) = (base.url(), route.base.path());
+    let (url, path) = (base.url(), path_in_v03(door, route));
     format!(
         "{advice}; version 0.3 is spoken below {url}{path}/{}",
         lost::V1
     )
+}
+
+/// The path of the agent and the tenant of `route` for clients of 0.3, which has no field for the tenant: it is
+/// named in front of an agent only.
+fn path_in_v03(door: &Door, route: &Route) -> String {
+    match route.target(None) {
+        Ok(target) if target.tenant.is_some() && target.name.is_none() => {
+            let default = door.broker.default_agent();
+            let name = default.as_ref().map_or("NAME", |agent| agent.name.as_str());
+            format!("/{}", target.path_of(name))
+        }
+        Ok(target) => target.path(),
+        // It was refused for that before.
+        Err(_) => route.base.path(),
+    }
 }

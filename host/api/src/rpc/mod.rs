@@ -21,7 +21,7 @@ use crate::compat::{self, Asked};
 use crate::error::ApiError;
 use crate::gate::Access;
 use crate::operation::{self, Answer, Operation};
-use crate::parameters::{Parameters, asked_version};
+use crate::parameters::{Parameters, Version, asked_version};
 use crate::target::Target;
 use crate::trace::RequestId;
 use crate::{Door, metric, sse};
@@ -128,7 +128,7 @@ fn tenant_field(params: Option<&Value>) -> Option<&str> {
 /// such agent helps its client more than that this is no JSON-RPC.
 fn lost(door: &Door, head: &Parts, target: &Target, rejected: Rejected) -> Rejected {
     let Rejected { id, error } = rejected;
-    let error = match (&error, target.agent(door, head)) {
+    let error = match (&error, target.agent(door, head, Version::V1)) {
         (ApiError::InvalidRequest(_), Err(no_agent)) => no_agent,
         _ => error,
     };

@@ -100,11 +100,18 @@ async fn a_call_without_an_agent_runs_only_where_one_is_meant() {
     assert_eq!(refused.code(), tonic::Code::NotFound);
     assert!(refused.message().contains("\"agents/NAME\""), "{refused}");
     let old = json!({"message": {"messageId": "m", "role": "user", "parts": [{"text": "a"}]}});
-    let old = json!({"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": old});
-    let old = post("/", &[("host", "yard:8080")]).body(Body::from(old.to_string()));
-    let old = ask(&guessing.public, old.unwrap()).await;
-    assert_eq!(old.status, StatusCode::NOT_FOUND);
-    assert!(old.text().contains("http://yard:8080/agents/NAME"));
+    let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": old});
+    for (uri, body, address) in [
+        ("/", rpc, "http://yard:8080/agents/NAME;"),
+        ("/v1/message:send", old, "http://yard:8080/agents/NAME/v1;"),
+    ] {
+        let old = post(uri, &[("host", "yard:8080")]).body(Body::from(body.to_string()));
+        let old = ask(&guessing.public, old.unwrap()).await;
+        assert_eq!(old.status, StatusCode::NOT_FOUND, "{uri}");
+        let said = old.text();
+        assert!(said.contains(address), "{uri}: {said}");
+        assert!(!said.contains("tenant"), "0.3 has no such field: {said}");
+    }
     no_tasks(&guessing).await;
 
     // Where one is the default, the root is its address, also for a tenant.
@@ -156,5 +163,33 @@ async fn a_path_that_misses_the_agent_says_where_it_is() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{verb} {uri}");
         let said = answer.json()["error"]["message"].take();
         assert!(said.as_str().unwrap().contains(advice), "{uri}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_0_3_is_told_the_path_for_its_tenant() {
+    let (named, unnamed) = (host().await, Host::of_two(Config::default(), None).await);
+    for (host, uri, path) in [
+        (&named, "/message:send", "/v1"),
+        (&named, "/agents/echo/message:send", "/agents/echo/v1"),
+        (&named, "/acme/message:send", "/acme/agents/approval/v1"),
+        (
+            &named,
+            "/agents/echo/acme/message:send",
+            "/acme/agents/echo/v1",
+        ),
+        (
+            &named,
+            "/acme/agents/echo/message:send",
+            "/acme/agents/echo/v1",
+        ),
+        (&unnamed, "/acme/message:send", "/acme/agents/NAME/v1"),
+    ] {
+        let request = post(uri, &[("host", "yard:8080"), ("a2a-version", "0.3")]);
+        let refused = ask(&host.public, request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{uri}");
+        let said = refused.text();
+        let advice = format!("below http://yard:8080{path}\"");
+        assert!(said.contains(&advice), "{uri}: {said}");
     }
 }

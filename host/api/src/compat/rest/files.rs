@@ -16,6 +16,7 @@ use super::shape;
 use crate::Door;
 use crate::config::FileEncoding;
 use crate::error::Violation;
+use crate::single;
 
 /// How often a client encodes the bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +32,22 @@ const JAVA: &str = "Java-http-client/";
 
 impl Encoding {
     /// The encoding of the client that sent a request with this body, and reads the answer to it.
-    pub(super) fn of(door: &Door, head: &Parts, body: &Value) -> Self {
-        let encoding = match door.config.file_encoding_0_3 {
-            FileEncoding::Once => Self::Once,
-            FileEncoding::Twice => Self::Twice,
-            FileEncoding::ByClient => Self::by_client(user_agent(&head.headers), body),
-        };
-        if encoding == Self::Twice && has_file(body) {
-            door.notices.files_decoded_twice(user_agent(&head.headers));
+    ///
+    /// # Errors
+    /// If the client would have to tell, and calls itself by two names.
+    pub(super) fn of(door: &Door, head: &Parts, body: &Value) -> Result<Self, Violation> {
+        match door.config.file_encoding_0_3 {
+            FileEncoding::Once => return Ok(Self::Once),
+            FileEncoding::Twice => return Ok(Self::Twice),
+            FileEncoding::ByClient => {}
         }
-        encoding
+        let user_agent = user_agent(&head.headers)?;
+        let encoding = Self::by_client(user_agent, body);
+        if encoding == Self::Twice {
+            // Whether or not there is a file in the request: there may be one in any answer.
+            door.notices.files_encoded_twice(user_agent);
+        }
+        Ok(encoding)
     }
 
     /// The Python SDK writes the configuration of every send, so a send without one is not its own.
@@ -82,18 +89,16 @@ impl Encoding {
     }
 }
 
-fn user_agent(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::USER_AGENT);
-    value
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
-fn has_file(body: &Value) -> bool {
-    let message = body.get("message");
-    let parts = message.and_then(|message| message.get("content"));
-    let mut parts = parts.and_then(Value::as_array).into_iter().flatten();
-    parts.any(|part| part.get("file").is_some())
+/// What the client calls itself; nothing if that is no text, as the clients that matter here write one.
+fn user_agent(headers: &HeaderMap) -> Result<&str, Violation> {
+    let lines = headers.get_all(header::USER_AGENT).into_iter();
+    let lines = lines.map(|line| line.to_str().unwrap_or_default().trim());
+    let mut found = None;
+    for line in lines.filter(|line| !line.is_empty()) {
+        let one = single::same(found, line);
+        found = Some(one.map_err(|differs| Violation::new("User-Agent", differs))?);
+    }
+    Ok(found.unwrap_or_default())
 }
 
 const BYTES: &str = "fileWithBytes";
@@ -114,6 +119,7 @@ fn encoded_once(index: usize) -> Violation {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -154,6 +160,26 @@ mod tests {
                 encoding,
                 "{user_agent}"
             );
+        }
+    }
+
+    #[test]
+    fn a_client_has_one_name() {
+        for (lines, expected) in [
+            (&[][..], Some("")),
+            (&["", "curl/8.5.0"], Some("curl/8.5.0")),
+            (&["curl/8.5.0", "curl/8.5.0"], Some("curl/8.5.0")),
+            (&["a b (c, d)"], Some("a b (c, d)")),
+            (&["\u{e9}"], Some("")),
+            (&["curl/8.5.0", "python-httpx/0.28.1"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+                headers.append(header::USER_AGENT, value);
+            }
+            let found = user_agent(&headers);
+            assert_eq!(found.ok(), expected, "{lines:?}");
         }
     }
 

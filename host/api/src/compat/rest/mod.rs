@@ -79,7 +79,7 @@ async fn answered(
         return Err(asked.refused(version_advice(door, place, &head)));
     }
     let body = read(door, method, &head, body).await?;
-    let encoding = Encoding::of(door, &head, &body);
+    let encoding = Encoding::of(door, &head, &body)?;
     let parameters = Parameters::read(&head, Version::V03, Some(&body));
     let query = history_length(&head)?;
     let operation = method.operation();
