@@ -1,5 +1,7 @@
 //! `SendStreamingMessage` and `SubscribeToTask`: what comes, in which order, and when it ends.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -233,6 +235,23 @@ async fn silent_streams_are_kept_alive() {
         }
     };
     assert_eq!(comment, ": keep-alive");
+}
+
+#[tokio::test]
+async fn a_silent_stream_has_no_comments_if_the_operator_wants_none() {
+    let default = Config::default().keep_alive_seconds;
+    let config = Config {
+        keep_alive_seconds: 0,
+        ..Config::default()
+    };
+    let host = Host::new(config).await;
+    let mut stream = send(&host, message("stay")).await;
+    // For longer than other streams are silent, which is what 0 must not mean.
+    let silence = Duration::from_secs(default) + Duration::from_millis(500);
+    while let Ok(event) = tokio::time::timeout(silence, stream.next()).await {
+        let event = event.expect("the stream stays open");
+        assert!(!event.starts_with(':'), "{event}");
+    }
 }
 
 #[tokio::test]

@@ -127,8 +127,14 @@ async fn a_parked_task_goes_on_where_it_was() {
             until: Seq(6)
         }
     );
+    assert_eq!(yard.state(sent).await, TaskState::Submitted);
     yard.broker.resume(sent.task).await.unwrap();
     assert_eq!(yard.broker.stats().parked, 0);
+    // Before there is a run.
+    let shown = yard.broker.get(&caller(""), &agent(), sent.task).await;
+    let view = shown.unwrap().outline.view;
+    assert_eq!((view.state, view.parked), (TaskState::Working, None));
+    assert_eq!(view.status_message, None);
     assert_eq!(
         refusal(yard.broker.resume(sent.task).await),
         Refusal::NotParked
@@ -183,8 +189,8 @@ async fn what_was_taken_back_is_marked_in_the_log() {
             ("parked", false),
             ("received", false),
             ("rewound", false),
-            ("started", false),
             ("working", false),
+            ("started", false),
             ("observed", false),
             ("completed", false),
         ]
