@@ -6,7 +6,7 @@ RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python bench profile instructions fuzz clean
+.PHONY: run test check build guests setup python javascript bench profile instructions fuzz clean
 
 ## run: build everything and start the host with the example workers; echo is at the root
 run: export TASKYARD_DEFAULT_AGENT ?= echo
@@ -14,7 +14,7 @@ run: build
 	./target/release/taskyard serve $(foreach p,$(RUN),--load target/plugins/$(p).wasm)
 
 ## test: everything that proves that it works
-test: build guests python
+test: build guests python javascript
 	cargo test --release --workspace --locked
 
 ## check: what CI runs: formatting, lints, tests, counted instructions, a short benchmark, documentation
@@ -64,6 +64,10 @@ setup:
 ## python: the stock Python clients, of today and of 0.3, and the API tester
 python:
 	@./scripts/python.sh
+
+## javascript: the stock JavaScript client
+javascript: setup
+	@./scripts/javascript.sh
 
 clean:
 	cargo clean

@@ -1,7 +1,7 @@
 //! Clients of the protocol's version 0.3 work with the host as they always did.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -10,13 +10,16 @@ use crate::support::wait::eventually;
 use crate::support::webhook::Notification;
 use crate::support::{Host, Settings, Webhook, places};
 
-/// Runs a script to its end, on another thread: webhooks answer on this one.
+/// Runs a script in Python to its end.
 async fn drive(python: &Path, script: &str, arguments: Vec<String>) {
-    let mut command = std::process::Command::new(python);
-    command
-        .arg(places::root().join("tests/it/python").join(script))
-        .args(arguments)
-        .stdin(Stdio::null());
+    let mut command = Command::new(python);
+    command.arg(places::root().join("tests/it/python").join(script));
+    run(command, script, arguments).await;
+}
+
+/// Runs a script to its end, on another thread: webhooks answer on this one.
+async fn run(mut command: Command, script: &str, arguments: Vec<String>) {
+    command.args(arguments).stdin(Stdio::null());
     let driven = tokio::task::spawn_blocking(move || command.output().unwrap());
     let driven = driven.await.unwrap();
     let (said, error) = (
@@ -88,6 +91,25 @@ async fn every_address_in_a_card_passes_the_strictest_readers() {
             drive(&python, "addresses.py", vec![agent]).await;
         }
     }
+    let echo = host.agent("echo");
+    for agent in [echo.url(), echo.of_tenant("acme").url()] {
+        in_javascript(agent, "false").await;
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_grpc_is_the_only_one_that_strict_readers_may_refuse() {
+    let own = Settings::default().set("api.advertise_grpc", true);
+    let other = Settings::default().set("api.grpc_url", "grpc.example.com:443");
+    for settings in [own, other] {
+        let host = Host::with(&["echo"], settings).await;
+        in_javascript(host.agent("echo").url(), "true").await;
+    }
+}
+
+async fn in_javascript(agent: String, grpc: &str) {
+    let script = "addresses.mjs";
+    run(places::node(script), script, vec![agent, grpc.to_owned()]).await;
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod children;
 mod cli;
 mod compat;
 mod crash;
+mod cut_streams;
 mod doors;
 mod guests;
 mod hot_loading;

@@ -43,6 +43,19 @@ fn python_in(folder: &str) -> PathBuf {
     python
 }
 
+/// Node.js, about to run a script of the tests with the stock client at hand.
+pub(crate) fn node(script: &str) -> std::process::Command {
+    let sdk = target().join("javascript");
+    assert!(
+        sdk.join("node_modules").exists(),
+        "{} is missing: run `make javascript`",
+        sdk.display()
+    );
+    let mut node = std::process::Command::new("node");
+    node.arg(root().join("tests/it/js").join(script)).arg(sdk);
+    node
+}
+
 /// The program that makes requests up from an OpenAPI document.
 pub(crate) fn schemathesis() -> PathBuf {
     let program = target().join("schemathesis/bin/st");
