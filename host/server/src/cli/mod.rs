@@ -11,6 +11,7 @@ mod key;
 mod operator;
 mod output;
 mod plugin;
+mod poll;
 mod status;
 mod task;
 mod task_log;

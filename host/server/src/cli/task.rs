@@ -19,7 +19,7 @@ use super::operator::{self, OperatorCommand};
 use super::output::{parts_text, state_name};
 use super::trouble::Trouble;
 use super::watch::{Followed, Show};
-use super::{Exit, Output, files, transcript, watch};
+use super::{Exit, Output, files, poll, transcript, watch};
 use crate::config::Config;
 
 /// How many tasks one request for a list asks for; servers may refuse more.
@@ -235,19 +235,21 @@ async fn send(
     again: &str,
     trouble: Option<Trouble>,
 ) -> anyhow::Result<Exit> {
+    let streams = client.streams && !wait.no_wait;
+    let is_polled = !streams && !wait.stream;
     let request = SendMessageRequest {
         message,
         configuration: Some(SendMessageConfiguration {
             accepted_output_modes: None,
             task_push_notification_config: None,
             history_length: None,
-            return_immediately: wait.no_wait.then_some(true),
+            // An agent without streams would be silent until the end, also about a task that is parked.
+            return_immediately: is_polled.then_some(true),
         }),
         metadata: None,
         tenant: None,
     };
-    let streams = client.streams && !wait.no_wait;
-    if wait.stream || streams {
+    if !is_polled {
         // Also who sees nothing of the stream follows it, to learn what keeps the task.
         let what = match wait.stream {
             true => Show::Events,
@@ -267,9 +269,15 @@ async fn send(
         .await
         .map_err(refused)?
     {
-        SendMessageResponse::Task(task) => {
+        SendMessageResponse::Task(task) if wait.no_wait => {
             show(&task, output, again)?;
             Ok(Exit::of_task(&task.status.state))
+        }
+        SendMessageResponse::Task(task) => {
+            let events = poll::events(client, task);
+            let followed = watch::follow(events, Show::Nothing, output, again, trouble).await?;
+            show_followed(client, &followed, output, again).await?;
+            Ok(followed.exit)
         }
         SendMessageResponse::Message(message) => {
             show_reply(&message, output)?;

@@ -6,7 +6,7 @@ use a2a::{Artifact, StreamResponse, Task, TaskState, TaskStatus};
 use serde_json::Value;
 use taskyard_task::wire::{PARKED_KEY, PROGRESS_KEY};
 
-use super::output::{part_text, parts_text, printable};
+use super::output::{part_text, parts_text, printable, state_name};
 use super::{Exit, Output};
 
 /// What an event adds.
@@ -61,6 +61,12 @@ impl Transcript {
     /// The id of the task, once it is known.
     pub(super) fn task_id(&self) -> Option<&str> {
         Some(self.task.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// What the task does while nothing comes, once that is known: whoever waits in silence is to see that much.
+    pub(super) fn waiting(&self) -> Option<String> {
+        let (state, task) = (state_name(self.state.as_ref()?), self.task_id()?);
+        Some(format!("{state}: waits for task {}", printable(task)))
     }
 
     /// The command that does `verb` with the task, once its id is known.
@@ -327,6 +333,19 @@ mod tests {
         let text = "task t1 (context c1)\nsubmitted\nworking\nartifact report.md\n# Title\n\
                     one two three\ncompleted: done\n";
         check(&events, text, Some(Exit::Ok));
+    }
+
+    #[test]
+    fn whoever_waits_in_silence_sees_the_state() {
+        let mut transcript = Transcript::new(Output::new(false).plain(), "");
+        assert_eq!(transcript.waiting(), None);
+        for (state, expected) in [
+            (TaskState::Submitted, "submitted: waits for task t1"),
+            (TaskState::Working, "working: waits for task t1"),
+        ] {
+            transcript.add(&update(state, None));
+            assert_eq!(transcript.waiting().as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(120);
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// What an agent sends about a task.
-type Events = BoxStream<'static, Result<StreamResponse, A2AError>>;
+pub(super) type Events<'a> = BoxStream<'a, Result<StreamResponse, A2AError>>;
 
 /// What is shown of what happens, apart from what keeps the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(super) async fn task(
 /// # Errors
 /// If the stream breaks off before.
 pub(super) async fn follow(
-    mut events: Events,
+    mut events: Events<'_>,
     show: Show,
     output: Output,
     again: &str,
@@ -81,6 +81,7 @@ pub(super) async fn follow(
 ) -> anyhow::Result<Followed> {
     let mut transcript = Transcript::new(output, again);
     let mut bar = Bar(None);
+    let mut waiting = None;
     loop {
         let next = tokio::time::timeout(SILENCE, events.next());
         let event = match next.await {
@@ -90,6 +91,11 @@ pub(super) async fn follow(
                 if let Some(news) = retry(trouble.as_mut(), &transcript).await {
                     bar.clear();
                     say(&news, show, output)?;
+                } else if show == Show::Nothing && waiting != transcript.waiting() {
+                    waiting = transcript.waiting();
+                    waiting
+                        .iter()
+                        .try_for_each(|news| say(news, show, output))?;
                 }
                 continue;
             }
