@@ -4,7 +4,7 @@
 //! the very addresses that were judged, so a name that changes in between gains nothing.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -92,13 +92,23 @@ impl Guard {
     /// # Errors
     /// If there are none, or one of them is special and the operator made no exception.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
-        let found = self.lookup.addresses(host, port).await;
-        let addresses = found.map_err(|error| Refused::Unresolved {
-            host: host.to_owned(),
-            problem: error.to_string(),
-        })?;
-        self.rules.judge_all(host, &addresses)?;
-        Ok(addresses)
+        match self.lookup.addresses(host, port).await {
+            Ok(addresses) => {
+                self.rules.judge_all(host, &addresses)?;
+                Ok(addresses)
+            }
+            Err(error) => {
+                if is_loopback(host) {
+                    // Some resolvers know it by one spelling only.
+                    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                    self.rules.judge_all(host, &[loopback])?;
+                }
+                Err(Refused::Unresolved {
+                    host: host.to_owned(),
+                    problem: error.to_string(),
+                })
+            }
+        }
     }
 }
 
@@ -142,6 +152,12 @@ pub(crate) fn canonical(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
+/// Whether a name means this machine wherever it is resolved (RFC 6761, 6.3).
+fn is_loopback(host: &str) -> bool {
+    let name = canonical(host);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// The resolver of clients. Addresses that are spelled out never come here; [`Guard::judge`] sees them.
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
@@ -170,6 +186,11 @@ mod tests {
     async fn names_are_judged_by_their_addresses() {
         let found = guard(&[]).resolve("localhost", 80).await;
         assert_eq!(found, Err(Refused::Special("a loopback address")));
+        // Whether the resolver knows them or not.
+        for name in ["localhost.", "a.localhost"] {
+            let found = guard(&[]).resolve(name, 80).await;
+            assert_eq!(found, Err(Refused::Special("a loopback address")), "{name}");
+        }
         let unknown = guard(&[]).resolve("nothing.invalid", 80).await;
         assert!(
             matches!(unknown, Err(Refused::Unresolved { .. })),

@@ -146,6 +146,9 @@ impl Client {
                     self.rpc(method, &v03::request(&params)).await
                 }
             };
+            if self.binding == Binding::V03 && is_error_event(&response) {
+                return Err(v03::refused(error_event(response).await));
+            }
             if is_stream(&response) {
                 let schemas = Schemas::of(&self.base).await;
                 return Ok(Stream::Sse {
@@ -259,6 +262,18 @@ fn query(params: &Value) -> Vec<(String, String)> {
 fn is_stream(response: &Response) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Clients of 0.3 that ask for a stream are refused by one, which is whole at once.
+fn is_error_event(response: &Response) -> bool {
+    is_stream(response) && response.content_length().is_some()
+}
+
+async fn error_event(response: Response) -> Refused {
+    let text = response.text().await.unwrap();
+    let data = text.lines().find_map(|line| line.strip_prefix("data: "));
+    let event = serde_json::from_str(data.unwrap()).unwrap();
+    rpc_result((200, event)).expect_err("a stream of one event is an error")
 }
 
 async fn read(response: Response) -> (u16, Value) {

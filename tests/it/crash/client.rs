@@ -61,7 +61,12 @@ impl Client {
                 Err(Error::Refused(refusal)) => panic!("behind event {last:?}: {refusal:?}"),
             };
             while let Some(event) = events.next().await {
-                assert!(event.id.is_some(), "a stream failed: {event:?}");
+                if event.id.is_none() {
+                    // It stopped, and said so.
+                    let reason = event.response.pointer("/error/data/0/reason");
+                    assert_eq!(reason.unwrap_or_default(), "UNAVAILABLE", "{event:?}");
+                    break;
+                }
                 let state = event.state().unwrap_or_default().to_owned();
                 finished.events.push(event);
                 if task::is_terminal(&state) {

@@ -242,8 +242,11 @@ async fn nothing_brings_a_forgotten_task_back() {
             );
             assert!(expected, "{what}: {result:?}");
         }
-        broker.forget_due().await.unwrap();
-        assert!(!known(&yard, sent.task).await);
+        // Something in the background may still look at it for a moment, which puts the forgetting off.
+        while known(&yard, sent.task).await {
+            broker.forget_due().await.unwrap();
+            tokio::task::yield_now().await;
+        }
         let again = broker.put_push_config(&me, &echo, sent.task, hook()).await;
         assert!(matches!(again, Err(Error::TaskNotFound)), "{again:?}");
         assert!(

@@ -91,9 +91,10 @@ mod tests {
             .route("/", post(answer))
             .with_state(Arc::default());
         tokio::spawn(async { axum::serve(listener, agent).await });
-        let http = crate::http::agent_client(&url, None, &crate::config::Config::default());
+        let http = crate::http::agent_client(&url, &crate::config::Config::default());
         let direct = taskyard_outbound::Direct::new(http.unwrap());
-        taskyard_delegate::connect(direct, &url).await.unwrap()
+        let carrier = crate::cli::credentials::Credentialed::new(direct, None);
+        taskyard_delegate::connect(carrier, &url).await.unwrap()
     }
 
     #[tokio::test]

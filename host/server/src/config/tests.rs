@@ -50,13 +50,18 @@ children = 64
 state_keys = 10000
 
 [api]
+trusted_proxies = []
+advertise_grpc = false
 max_body_bytes = 33554432
+idle_seconds = 620
+max_streams_per_connection = 1024
 keep_alive_seconds = 3
 close_stream_on_input_required = true
 streaming = true
 push_notifications = true
 redact_push_credentials = false
 protocol_0_3 = true
+file_encoding_0_3 = "by_client"
 require_credentials = false
 clients = []
 

@@ -17,6 +17,11 @@ pub(crate) fn ask(task: &Task, args: &Args) -> Result<Outcome> {
 }
 
 /// Tells the operator something before and after each question, in every way that there is.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the test is about what a worker prints"
+)]
 pub(crate) fn talk(task: &Task, args: &Args) -> Result<Outcome> {
     for number in 1..=args.number(0) {
         task.log().info(&format!("logged {number}"));
