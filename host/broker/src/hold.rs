@@ -114,9 +114,7 @@ impl Broker {
             }
         }
     }
-}
 
-impl Broker {
     /// Hands over the chunks that were held back for long enough; younger ones may still be sealed.
     async fn write_due(&self, slot: &Arc<Slot>) -> Result<(), Error> {
         let mut place = self.shared.storage.reserve_place().await?;

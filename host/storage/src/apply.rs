@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rocksdb::{DB, ReadOptions, WriteBatch};
+use rocksdb::{DB, WriteBatch};
 use serde::Serialize;
 use taskyard_task::{Change, Commit, Digest, Entry, Header, LightEntry, Phase, Seq, TaskId};
 
 use crate::count::{Counts, Number, Tally};
 use crate::key;
-use crate::read::{ReadError, end_of_prefix};
+use crate::read::{ReadError, end_of_prefix, up_to};
 use crate::record;
 use crate::table::Table;
 
@@ -244,10 +244,7 @@ impl<'a> Rows<'a> {
     /// Most tasks have none. The rows are durable: a task is forgotten long after its last entry.
     fn forget_content(&mut self, task: TaskId) -> Result<(), ApplyError> {
         let prefix = key::task(task);
-        let mut options = ReadOptions::default();
-        if let Some(end) = end_of_prefix(&prefix) {
-            options.set_iterate_upper_bound(end);
-        }
+        let options = up_to(end_of_prefix(&prefix));
         let table = self.table(Table::Content)?;
         let mut rows = self.db.raw_iterator_cf_opt(table, options);
         rows.seek(&prefix);

@@ -7,14 +7,14 @@
 
 use std::cmp::Reverse;
 
-use rocksdb::{DB, ReadOptions, SnapshotWithThreadMode};
+use rocksdb::{DB, SnapshotWithThreadMode};
 use taskyard_task::{AgentName, Header, TaskId, TaskState, Tenant, Timestamp};
 
 use crate::count::{Counter, Tally};
 use crate::database::Tables;
 use crate::key::{self, SPANS};
 use crate::open::Storage;
-use crate::read::{ReadError, Rows, decode, end_of_prefix};
+use crate::read::{ReadError, Rows, decode, end_of_prefix, up_to};
 use crate::table::Table;
 
 /// Which tasks.
@@ -243,11 +243,8 @@ impl Moment<'_> {
         start: &[u8],
         end: &Option<Vec<u8>>,
     ) -> Result<Rows<'_>, ReadError> {
-        let mut options = ReadOptions::default();
-        if let Some(end) = end {
-            options.set_iterate_upper_bound(end.clone());
-        }
         let table = self.tables.table(table)?;
+        let options = up_to(end.clone());
         let iterator = self.snapshot.raw_iterator_cf_opt(table, options);
         Ok(Rows::from(iterator, start))
     }

@@ -397,12 +397,8 @@ impl Tables {
         start: &[u8],
         end: Option<Vec<u8>>,
     ) -> Result<Rows<'_>, ReadError> {
-        let mut options = ReadOptions::default();
-        if let Some(end) = end {
-            // Keeps the iterator from walking over deleted rows of whoever comes next.
-            options.set_iterate_upper_bound(end);
-        }
-        let iterator = self.db().raw_iterator_cf_opt(self.table(table)?, options);
+        let table = self.table(table)?;
+        let iterator = self.db().raw_iterator_cf_opt(table, up_to(end));
         Ok(Rows::from(iterator, start))
     }
 
@@ -410,6 +406,16 @@ impl Tables {
         let found = self.db().cf_handle(table.name());
         found.ok_or_else(|| damaged(table, "the table is missing"))
     }
+}
+
+/// How rows before `end` are read.
+pub(crate) fn up_to(end: Option<Vec<u8>>) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    if let Some(end) = end {
+        // Keeps the iterator from walking over deleted rows after it.
+        options.set_iterate_upper_bound(end);
+    }
+    options
 }
 
 /// The smallest key that is larger than all keys with `prefix`; `None` if there is none.

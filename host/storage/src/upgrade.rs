@@ -3,13 +3,13 @@
 //! Rows that follow from others are made anew. The format's number is written last: after a crash in the
 //! middle, all of it begins again.
 
-use rocksdb::{ColumnFamily, DB, IteratorMode, ReadOptions, WriteBatch};
+use rocksdb::{ColumnFamily, DB, IteratorMode, WriteBatch};
 use taskyard_task::commit::Remembered;
 use taskyard_task::{Header, LightEntry, Outline};
 
 use crate::apply::{Applier, ApplyError, Rows};
 use crate::key;
-use crate::read::{self, ReadError, damaged, decode, end_of_prefix};
+use crate::read::{self, ReadError, damaged, decode, end_of_prefix, up_to};
 use crate::table::Table;
 
 /// Records whose rows are written at once, and how many bytes of them: some hold all content of a task.
@@ -68,10 +68,7 @@ fn fold(db: &DB, task: &[u8]) -> Result<Option<Outline>, UpgradeError> {
     };
     let header: Header = decode(Table::Header, &header)?;
     let mut outline = Outline::default();
-    let mut options = ReadOptions::default();
-    if let Some(end) = end_of_prefix(task) {
-        options.set_iterate_upper_bound(end);
-    }
+    let options = up_to(end_of_prefix(task));
     let entries = db.raw_iterator_cf_opt(column(db, Table::Log)?, options);
     let mut entries = read::Rows::from(entries, task);
     while let Some((key, entry)) = entries.next()? {

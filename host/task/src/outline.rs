@@ -48,12 +48,6 @@ impl LightEntry {
         parts.iter_mut().for_each(empty);
         Self { entry, left_out }
     }
-
-    /// Whether nothing was left out.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.left_out.is_empty()
-    }
 }
 
 impl Entry {
