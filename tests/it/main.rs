@@ -16,6 +16,7 @@ mod crash;
 mod cut_streams;
 mod doors;
 mod guests;
+mod hostile;
 mod hot_loading;
 mod openapi;
 mod operations;

@@ -116,6 +116,11 @@ impl Host {
         self.process.start_limited(limits).await;
     }
 
+    /// The number of the running process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Lets the running process have no more than `most` of a resource, or all that it may have.
     pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) {
         self.process.limit(resource, most);

@@ -12,6 +12,7 @@ pub(crate) mod model;
 pub(crate) mod places;
 pub(crate) mod relay;
 pub(crate) mod task;
+pub(crate) mod usage;
 pub(crate) mod wait;
 pub(crate) mod webhook;
 

@@ -50,12 +50,16 @@ impl Process {
 
     /// Lets it have no more than `most` of a resource from now on, or all that it may have.
     pub(crate) fn limit(&self, resource: Resource, most: Option<u64>) {
-        let id = self.child.lock().unwrap().as_ref().unwrap().id();
-        let id = Pid::from_raw(id.try_into().unwrap());
+        let id = Pid::from_raw(self.id().try_into().unwrap());
         // What a process may have at most it has from its parent.
         let maximum = getrlimit(resource).maximum;
         let current = most.or(maximum);
         prlimit(id, resource, Rlimit { current, maximum }).unwrap();
+    }
+
+    /// The number by which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap().as_ref().unwrap().id()
     }
 
     async fn start_as(&self, command: Command) {
@@ -108,7 +112,7 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let id = self.child.lock().unwrap().as_ref().unwrap().id();
+        let id = self.id();
         // The shell has it built in; small containers have no program of this name.
         let kill = format!("kill -{name} {id}");
         let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();

@@ -1,0 +1,7 @@
+//! What nobody can do to a host: take more than a share of it, or harm it in silence.
+//!
+//! One file per family of attacks, each on the real binary, with loads that are bounded and bounds that
+//! are measured: memory, descriptors, threads. How bad input is refused is in `bad_input`, what misbehaving
+//! workers can do in `guests`, and what crashes cost in `crash`.
+
+mod idle;
