@@ -11,7 +11,7 @@ use crate::Door;
 use crate::error::ApiError;
 use crate::gate::Access;
 use crate::operation::Operation;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Version};
 use crate::target::Target;
 use crate::trace::RequestId;
 
@@ -31,6 +31,14 @@ pub(crate) struct Call {
     pub(crate) head: Parts,
 }
 
+/// What a request may do, as far as it can be told before its body is read.
+pub(crate) fn check_scope(access: &Access, operation: Operation) -> Result<(), ApiError> {
+    match access.may(operation) {
+        true => Ok(()),
+        false => Err(ApiError::Forbidden(OUT_OF_SCOPE)),
+    }
+}
+
 impl Call {
     /// The way in of every binding, behind the gate: whose call it is, to which agent, and whether it may.
     ///
@@ -45,17 +53,8 @@ impl Call {
         operation: Operation,
         parameters: Parameters,
     ) -> Result<Self, ApiError> {
-        target.check(door, &head)?;
-        // To a client of another tenant, a tenant's tasks do not exist (A2A 3.3.2).
-        let foreign = || match operation.is_about_a_task() {
-            true => ApiError::TaskNotFound,
-            false => ApiError::Forbidden(OTHER_TENANT),
-        };
-        let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
-        let agent = target.agent(door, &head, parameters.version)?;
-        if !access.allows(operation, &agent.name) {
-            return Err(ApiError::Forbidden(OUT_OF_SCOPE));
-        }
+        let version = parameters.version;
+        let (caller, agent) = Self::admit(door, &head, &access, &target, operation, version)?;
         parameters.check_required(door.config.required_extensions_of(&agent.name))?;
         Ok(Self {
             door: Arc::clone(door),
@@ -65,6 +64,33 @@ impl Call {
             parameters,
             head,
         })
+    }
+
+    /// Whose call to which agent `target` means, if it may be made. Where the path alone is the target, this
+    /// is asked before the body is read.
+    ///
+    /// # Errors
+    /// If the target is malformed, unknown or somebody else's, or the credentials are not for it.
+    pub(crate) fn admit(
+        door: &Door,
+        head: &Parts,
+        access: &Access,
+        target: &Target,
+        operation: Operation,
+        version: Version,
+    ) -> Result<(Caller, Agent), ApiError> {
+        target.check(door, head)?;
+        // To a client of another tenant, a tenant's tasks do not exist (A2A 3.3.2).
+        let foreign = || match operation.is_about_a_task() {
+            true => ApiError::TaskNotFound,
+            false => ApiError::Forbidden(OTHER_TENANT),
+        };
+        let caller = access.caller(target.tenant()?).ok_or_else(foreign)?;
+        let agent = target.agent(door, head, version)?;
+        match access.allows(operation, &agent.name) {
+            true => Ok((caller, agent)),
+            false => Err(ApiError::Forbidden(OUT_OF_SCOPE)),
+        }
     }
 
     pub(crate) fn broker(&self) -> &Broker {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use taskyard_task::{AccessScope, AgentName, Tenant};
 
 use crate::base::Network;
+use crate::body::Pace;
 use crate::extension::Extension;
 use crate::gate::JwtIssuer;
 use crate::token::Token;
@@ -31,6 +32,12 @@ pub struct Config {
     pub advertise_grpc: bool,
     /// The largest request body, in bytes; larger ones are refused.
     pub max_body_bytes: usize,
+    /// How long a body may stop in the middle, in seconds, and the time after which it must have come at
+    /// 4 KiB per second.
+    pub body_timeout_seconds: NonZeroU64,
+    /// How long a client may take nothing at all of an answer that is ready, in seconds, before its
+    /// connection is closed.
+    pub write_timeout_seconds: NonZeroU64,
     /// How long a connection is kept that asks for nothing, in seconds. Longer than any load balancer keeps
     /// its side, or a request could meet a connection that is just being closed.
     pub idle_seconds: NonZeroU64,
@@ -93,6 +100,8 @@ impl Default for Config {
             advertise_grpc: false,
             // A message of the largest size that workers take by default, with base64 around it.
             max_body_bytes: 32 << 20,
+            body_timeout_seconds: BODY_TIMEOUT,
+            write_timeout_seconds: WRITE_TIMEOUT,
             // The longest that is common: 600 s, of Google's load balancers. Others keep 60 s to 350 s.
             idle_seconds: IDLE,
             // Gateways share few connections among all their clients.
@@ -125,6 +134,12 @@ impl Config {
     pub(crate) fn keep_alive(&self) -> Option<Duration> {
         let seconds = Some(self.keep_alive_seconds).filter(|seconds| *seconds > 0);
         seconds.map(Duration::from_secs)
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        Pace {
+            grace: Duration::from_secs(self.body_timeout_seconds.get()),
+        }
     }
 
     /// Whether everybody must show who they are, whatever is made while the host runs.
@@ -221,6 +236,8 @@ pub struct Provider {
     pub url: String,
 }
 
+const BODY_TIMEOUT: NonZeroU64 = NonZeroU64::MIN.saturating_add(29);
+const WRITE_TIMEOUT: NonZeroU64 = NonZeroU64::MIN.saturating_add(59);
 const IDLE: NonZeroU64 = NonZeroU64::MIN.saturating_add(619);
 const STREAMS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
 

@@ -26,12 +26,14 @@ mod lenient;
 mod lost;
 #[doc(hidden)]
 pub mod measured;
+mod memory;
 mod metric;
 mod notice;
 mod openapi;
 mod operation;
 mod parameters;
 mod plain;
+mod reading;
 mod rest;
 mod rpc;
 mod single;
@@ -47,6 +49,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::routing::get;
 use taskyard_broker::Broker;
@@ -62,11 +66,15 @@ pub use config::{
 };
 pub use extension::Extension;
 pub use gate::{FetchDocument, JwtAlgorithm, JwtIssuer, PeerAddress, PeerCertificate, Secure};
+pub use memory::Memory;
 pub use token::{InvalidToken, Token};
 
 use base::Base;
-use gate::Gate;
+use body::Incoming;
+use gate::{Access, Gate};
+use memory::Holder;
 use notice::Notices;
+use reading::Reading;
 use turnstile::Turnstile;
 
 /// The public door, ready to be served. Cheap to clone.
@@ -79,6 +87,8 @@ pub(crate) struct Door {
     pub(crate) gate: Gate,
     pub(crate) turnstile: Turnstile,
     pub(crate) notices: Notices,
+    pub(crate) memory: Memory,
+    pub(crate) reading: Reading,
     pub(crate) broker: Broker,
     /// The host's own keys.
     pub(crate) keys: Keyring,
@@ -92,12 +102,14 @@ pub(crate) struct Door {
 
 impl Api {
     /// A door to `broker`. Once `stopping` is canceled, streams end with the error "unavailable", and
-    /// calls that wait for a task are answered with "unavailable". `keys` sign the agent cards.
+    /// calls that wait for a task are answered with "unavailable". `keys` sign the agent cards, and
+    /// `memory` bounds what requests and answers hold.
     #[must_use]
     pub fn new(
         config: Config,
         broker: Broker,
         keys: Keyring,
+        memory: Memory,
         clock: Clock,
         ids: IdSource,
         stopping: CancellationToken,
@@ -108,6 +120,8 @@ impl Api {
             gate,
             turnstile: Turnstile::new(clock.clone()),
             notices: Notices::default(),
+            memory,
+            reading: Reading::default(),
             broker,
             keys,
             started_at: clock.now(),
@@ -133,6 +147,12 @@ impl Api {
 }
 
 impl Door {
+    /// The body of a request of `access`, whose bytes count.
+    pub(crate) fn incoming(&self, access: &Access, headers: &HeaderMap, body: Body) -> Incoming {
+        let account = self.memory.account(&access.tenant(), Holder::Requests);
+        Incoming::new(headers, body, self.config.pace(), Some(account))
+    }
+
     /// Where this host is, to be told to the client of `request`.
     pub(crate) fn base(&self, request: &Parts) -> Base {
         let base = Base::of(&self.config, request);

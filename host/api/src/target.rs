@@ -73,6 +73,11 @@ impl Target {
         })
     }
 
+    /// Whether a field `tenant` cannot make another one of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tenant.is_some() && self.name.is_some()
+    }
+
     /// The tenant that is named, if one is.
     pub(crate) fn tenant(&self) -> Result<Option<Tenant>, Violation> {
         let parsed = self.tenant.as_deref().map(str::parse::<Tenant>);

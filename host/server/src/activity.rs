@@ -2,12 +2,14 @@
 //!
 //! Slow headers and silence between two requests are different things: whoever takes long to say what it
 //! wants does not want anything, but a pool of connections that waits for its next request is welcome.
+//! A client that takes nothing of an answer which is ready holds memory, so that has an end, too.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::Version;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,6 +25,8 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// Between two requests.
     pub(crate) idle: Duration,
+    /// While the client takes nothing of what is ready for it.
+    pub(crate) write: Duration,
 }
 
 /// What one connection is doing. Cheap to clone.
@@ -37,6 +41,12 @@ struct State {
     asked: bool,
     /// Over HTTP/2 bytes come that ask for nothing, and headers are never slow: they are one frame.
     multiplexed: bool,
+    /// Whether the connection takes no bytes now.
+    is_blocked: bool,
+    /// Answers of which a piece was handed out and no other was asked for since.
+    untaken: usize,
+    /// When the client took something last, or was given something new to take.
+    progress: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +69,9 @@ impl Activity {
             since: Instant::now(),
             asked: false,
             multiplexed: false,
+            is_blocked: false,
+            untaken: 0,
+            progress: Instant::now(),
         })))
     }
 
@@ -119,12 +132,38 @@ impl Activity {
 
     fn left(&self, patience: Patience) -> Option<Duration> {
         let state = self.state();
-        let most = match state.doing {
-            Doing::Answering(_) => return None,
-            Doing::Opening | Doing::Asking => patience.head,
-            Doing::Idle => patience.idle,
+        let silence = match state.doing {
+            Doing::Answering(_) => None,
+            Doing::Opening | Doing::Asking => Some(patience.head),
+            Doing::Idle => Some(patience.idle),
         };
-        Some(most.saturating_sub(state.since.elapsed()))
+        let silence = silence.map(|most| most.saturating_sub(state.since.elapsed()));
+        let is_stuck = state.is_blocked || state.untaken > 0;
+        let stuck = is_stuck.then(|| patience.write.saturating_sub(state.progress.elapsed()));
+        silence.into_iter().chain(stuck).min()
+    }
+
+    /// The connection took bytes, or takes none now.
+    fn wrote(&self, is_blocked: bool) {
+        let mut state = self.state();
+        if !is_blocked || !state.is_blocked {
+            state.progress = Instant::now();
+        }
+        state.is_blocked = is_blocked;
+    }
+
+    /// A piece of an answer was handed out.
+    fn handed_out(&self) {
+        let mut state = self.state();
+        state.untaken += 1;
+        state.progress = Instant::now();
+    }
+
+    /// The piece that was handed out last was taken, or is not wanted any more.
+    fn taken(&self) {
+        let mut state = self.state();
+        state.untaken = state.untaken.saturating_sub(1);
+        state.progress = Instant::now();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,43 +181,85 @@ impl Drop for UnderWay {
     }
 }
 
+/// What is handed out of an answer at once: whatever is handed out is in memory until the client takes it.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// The body of an answer, which is under way until the last of it is handed over.
 #[derive(Debug)]
 pub(crate) struct Answer<B> {
     body: B,
-    _under_way: UnderWay,
+    /// What is left of a large piece.
+    rest: Bytes,
+    is_untaken: bool,
+    under_way: UnderWay,
 }
 
 impl<B> Answer<B> {
     pub(crate) fn new(body: B, under_way: UnderWay) -> Self {
         Self {
             body,
-            _under_way: under_way,
+            rest: Bytes::new(),
+            is_untaken: false,
+            under_way,
+        }
+    }
+
+    fn hand_out(&mut self, mut piece: Bytes) -> Frame<Bytes> {
+        self.rest = piece.split_off(piece.len().min(PIECE_BYTES));
+        self.is_untaken = true;
+        self.under_way.0.handed_out();
+        Frame::data(piece)
+    }
+
+    fn was_taken(&mut self) {
+        if std::mem::take(&mut self.is_untaken) {
+            self.under_way.0.taken();
         }
     }
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.was_taken();
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            return Poll::Ready(Some(Ok(self.hand_out(rest))));
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        frame.map_ok(|frame| match frame.into_data() {
+            Ok(piece) => self.hand_out(piece),
+            Err(trailers) => trailers,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, body) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(rest));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 
-/// A stream that tells when bytes come.
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        self.was_taken();
+    }
+}
+
+/// A stream that tells when bytes come, and whether they go.
 #[derive(Debug)]
 pub(crate) struct Heard<S> {
     stream: S,
@@ -212,7 +293,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.activity.wrote(written.is_pending());
+        written
     }
 
     fn poll_write_vectored(
@@ -220,7 +303,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
         context: &mut Context<'_>,
         pieces: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.activity.wrote(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -231,7 +316,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_pending() {
+            self.activity.wrote(true);
+        }
+        flushed
     }
 
     fn poll_shutdown(
@@ -249,10 +338,12 @@ mod tests {
     const HEAD_ONLY: Patience = Patience {
         head: Duration::ZERO,
         idle: Duration::MAX,
+        write: Duration::MAX,
     };
     const IDLE_ONLY: Patience = Patience {
         head: Duration::MAX,
         idle: Duration::ZERO,
+        write: Duration::MAX,
     };
 
     /// Which patience is over at once.
@@ -292,6 +383,43 @@ mod tests {
         check(&activity, false, true);
         activity.heard();
         check(&activity, false, true);
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_has_a_time_of_its_own() {
+        const WRITE_ONLY: Patience = Patience {
+            head: Duration::MAX,
+            idle: Duration::MAX,
+            write: Duration::ZERO,
+        };
+        let activity = Activity::new();
+        let is_over = || activity.left(WRITE_ONLY) == Some(Duration::ZERO);
+        let request = activity.asked(Version::HTTP_2);
+        assert!(!is_over(), "a stream on which nothing happens");
+        activity.wrote(true);
+        assert!(is_over());
+        activity.wrote(false);
+        assert!(!is_over());
+        let mut answer = Answer::new(axum::body::Body::from("x"), request);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let frame = Pin::new(&mut answer).poll_frame(&mut context);
+        assert!(frame.is_ready() && is_over());
+        assert!(Pin::new(&mut answer).poll_frame(&mut context).is_ready());
+        assert!(!is_over());
+    }
+
+    #[test]
+    fn large_answers_are_handed_out_in_pieces() {
+        let activity = Activity::new();
+        let body = axum::body::Body::from(vec![7; 2 * PIECE_BYTES + 1]);
+        let mut answer = Answer::new(body, activity.asked(Version::HTTP_11));
+        assert_eq!(answer.size_hint().exact(), Some(2 * PIECE_BYTES as u64 + 1));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut pieces = Vec::new();
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut answer).poll_frame(&mut context) {
+            pieces.push(frame.unwrap().into_data().unwrap().len());
+        }
+        assert_eq!(pieces, [PIECE_BYTES, PIECE_BYTES, 1]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::tls::{Audience, Tls, peer_certificate};
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a silent HTTP/2 client is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// What waits in memory for a client to take it, for each answer, besides the piece that is being written. The
+/// head of a request may be as large.
+const MAX_BUFFER_BYTES: usize = 64 << 10;
 /// How long answers that are under way may take when the connection is to be closed.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,8 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Manner {
     /// How long a connection is kept that asks for nothing.
     pub(crate) idle: Duration,
+    /// How long a client may take nothing of what is ready for it.
+    pub(crate) write: Duration,
     /// Requests at once over one HTTP/2 connection.
     pub(crate) max_streams: u32,
 }
@@ -65,6 +70,7 @@ impl Answerer {
             patience: Patience {
                 head: HEADER_TIMEOUT,
                 idle: manner.idle,
+                write: manner.write,
             },
         }
     }
@@ -136,7 +142,7 @@ impl Answerer {
             }
             () = stop.cancelled() => {}
             () = activity.overdue(self.patience) => {
-                debug!("a connection was silent for too long");
+                debug!("a connection was silent, or its client took nothing, for too long");
                 if !activity.is_idle() {
                     return;
                 }
@@ -171,11 +177,15 @@ impl Facts {
 fn server(max_streams: u32) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
     // Silence is measured by `Activity`: this one counts that between two requests as slow headers.
-    server.http1().header_read_timeout(None::<Duration>);
+    server
+        .http1()
+        .header_read_timeout(None::<Duration>)
+        .max_buf_size(MAX_BUFFER_BYTES);
     server
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
+        .max_send_buf_size(MAX_BUFFER_BYTES)
         .max_concurrent_streams(max_streams);
     server
 }
@@ -196,11 +206,16 @@ mod tests {
         let router = Router::new().route("/", get(async || "hello"));
         let manner = Manner {
             idle,
+            write: FOREVER,
             max_streams: 1,
         };
         let patient = Answerer::new(router, None, manner);
         Answerer {
-            patience: Patience { head, idle },
+            patience: Patience {
+                head,
+                idle,
+                write: FOREVER,
+            },
             ..patient
         }
     }
@@ -259,6 +274,24 @@ mod tests {
         let spoken = speak(answerer(FOREVER, Duration::ZERO), host, &stop);
         ask(&mut client, REQUEST).await;
         check_closed(&mut client).await;
+        spoken.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_has_an_end() {
+        let (host, mut client) = duplex(8);
+        let stop = CancellationToken::new();
+        let patient = answerer(FOREVER, FOREVER);
+        let hasty = Answerer {
+            patience: Patience {
+                write: Duration::ZERO,
+                ..patient.patience
+            },
+            ..patient
+        };
+        client.write_all(b"GET / HT").await.unwrap();
+        let spoken = speak(hasty, host, &stop);
+        client.write_all(&REQUEST.as_bytes()[8..]).await.unwrap();
         spoken.await.unwrap();
     }
 

@@ -164,6 +164,7 @@ mod tests {
     };
     const MANNER: Manner = Manner {
         idle: Duration::from_secs(620),
+        write: Duration::from_secs(60),
         max_streams: 8,
     };
 

@@ -12,6 +12,7 @@ mod documents;
 mod hello;
 mod http;
 mod listen;
+mod memory;
 mod places;
 mod preload;
 mod serve;

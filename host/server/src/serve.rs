@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
-use taskyard_api::{Admin, Api, Token, admin_router, public_router};
+use taskyard_api::{Admin, Api, Memory, Token, admin_router, public_router};
 use taskyard_broker::{Broker, Sources};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_delegate::Delegate;
@@ -29,7 +29,7 @@ use crate::listen::Door;
 use crate::places::Room;
 use crate::shutdown::{Loops, Signals, Stops, stop};
 use crate::tls::{Audience, Tls, Watch};
-use crate::{admin_token, hello, preload, telemetry};
+use crate::{admin_token, hello, memory, preload, telemetry};
 
 /// Runs the host until it is told to stop.
 ///
@@ -231,6 +231,7 @@ impl Host {
             api_config(&self.config),
             self.broker.clone(),
             self.keys.clone(),
+            Memory::new(memory::budget(&self.config.memory)),
             self.clock.clone(),
             self.ids.clone(),
             stops.streams.clone(),
@@ -311,6 +312,7 @@ fn rooms(config: &Config, files: Budget) -> (Room, Room) {
 fn manner(config: &Config) -> Manner {
     Manner {
         idle: Duration::from_secs(config.api.idle_seconds.get()),
+        write: Duration::from_secs(config.api.write_timeout_seconds.get()),
         max_streams: config.api.max_streams_per_connection.get(),
     }
 }

@@ -14,7 +14,7 @@ use taskyard_task::{AgentName, EgressPolicy, LimitChanges};
 use super::Admin;
 use super::error::AdminError;
 use super::view::{AgentList, AgentView, StatusView};
-use crate::body;
+use crate::body::{self, Pace};
 use crate::detached::detached;
 
 /// The largest component: those of languages with a runtime of their own have tens of megabytes.
@@ -62,7 +62,7 @@ pub(super) async fn deploy(
     if !body::content_type_is(&headers, is_wasm) {
         return Err(AdminError::WrongContentType);
     }
-    request.component = body::read(&headers, body, MAX_COMPONENT_BYTES)
+    request.component = body::read(&headers, body, MAX_COMPONENT_BYTES, Pace::OPERATORS)
         .await?
         .into();
     let agent = detached(async move { admin.broker.deploy(request).await }).await?;
@@ -94,7 +94,7 @@ pub(super) async fn set_egress(
     body: Body,
 ) -> Answer<AgentView> {
     let name = existing(&name)?;
-    let rules = body::read(&headers, body, MAX_EGRESS_BYTES).await?;
+    let rules = body::read(&headers, body, MAX_EGRESS_BYTES, Pace::OPERATORS).await?;
     let rules = taskyard_json::from_slice(&rules).map_err(|error| invalid("the body", error))?;
     let changes = AgentChanges {
         egress: Some(rules),

@@ -44,6 +44,8 @@ impl AdminError {
             Self::NoDelivery => (StatusCode::NOT_FOUND, "delivery-not-found"),
             Self::WrongContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type"),
             Self::Unread(Unread::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Self::Unread(Unread::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "too-slow"),
+            Self::Unread(Unread::Full(_)) => (StatusCode::SERVICE_UNAVAILABLE, "memory-full"),
             Self::Unread(Unread::Broken(_)) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Broker(error) => broker_row(error),
             Self::Refused(refusal) => refusal_row(refusal),

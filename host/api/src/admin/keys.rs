@@ -14,7 +14,7 @@ use taskyard_task::{AccessScope, AgentName, ApiKey, Tenant, Timestamp};
 use super::Admin;
 use super::error::AdminError;
 use super::view::moment;
-use crate::body;
+use crate::body::{self, Pace};
 use crate::detached::detached;
 
 /// The longest order to make a key: as many agents as a host may have, by name.
@@ -103,7 +103,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AdminError> {
-    let order = body::read(&headers, body, MAX_ORDER_BYTES).await?;
+    let order = body::read(&headers, body, MAX_ORDER_BYTES, Pace::OPERATORS).await?;
     let order: KeyOrder =
         taskyard_json::from_slice(&order).map_err(|error| AdminError::Parameter {
             parameter: "the body",

@@ -13,7 +13,7 @@ use taskyard_task::{AgentName, Header, Part, PartBody, Plugin, Seq, TaskId};
 use super::Admin;
 use super::error::AdminError;
 use super::task_view::{FlightList, LogView, ParkedList, ProbeView, TaskBrief, TaskStatusView};
-use crate::body;
+use crate::body::{self, Pace};
 use crate::detached::detached;
 
 /// How many tasks or entries a page has if nothing is said.
@@ -226,7 +226,7 @@ pub(super) async fn answer(
     body: Body,
 ) -> Answer<TaskBrief> {
     let task = existing(&id)?;
-    let answer = body::read(&headers, body, MAX_ORDER_BYTES).await?;
+    let answer = body::read(&headers, body, MAX_ORDER_BYTES, Pace::OPERATORS).await?;
     // The parser's own words may quote what must not be shown.
     let answer: AnswerOrder =
         taskyard_json::from_slice(&answer).map_err(|_| AdminError::Parameter {
@@ -278,7 +278,7 @@ fn page_size(asked: Option<usize>) -> Result<usize, AdminError> {
 }
 
 async fn order<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, AdminError> {
-    let order = body::read(headers, body, MAX_ORDER_BYTES).await?;
+    let order = body::read(headers, body, MAX_ORDER_BYTES, Pace::OPERATORS).await?;
     taskyard_json::from_slice(&order).map_err(|error| AdminError::Parameter {
         parameter: "the body",
         problem: format!("cannot be used: {error}"),

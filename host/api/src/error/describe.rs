@@ -16,6 +16,9 @@ const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
 /// When to come back after an outage whose end nobody knows: long enough for a restart.
 const RETRY_AFTER_OUTAGE: Duration = Duration::from_secs(5);
 
+/// When to come back after others held all memory: what they hold is mostly gone within a moment.
+const RETRY_AFTER_FULL_MEMORY: Duration = Duration::from_secs(1);
+
 /// An error, ready to be written down by a binding.
 #[derive(Debug)]
 pub(crate) struct Described {
@@ -80,6 +83,7 @@ impl ApiError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            Self::MemoryFull(_) => Some(RETRY_AFTER_FULL_MEMORY),
             Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => {
                 Some(RETRY_AFTER_OUTAGE)
             }

@@ -17,7 +17,9 @@ use taskyard_task::{Refusal, TaskState};
 
 use crate::body::Unread;
 use crate::gate::Accepted;
+use crate::memory::Full;
 use crate::parameters::AskedVersion;
+use crate::reading::MAX_VALUES;
 
 pub(crate) use describe::Described;
 pub(crate) use end::EndState;
@@ -71,6 +73,12 @@ pub(crate) enum ApiError {
     WrongContentType,
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
+    #[error("the body came too slowly, or stopped in the middle")]
+    BodyTooSlow,
+    #[error("the request has more than {MAX_VALUES} values; send large data as a file")]
+    TooManyValues,
+    #[error("{0}; try again later")]
+    MemoryFull(#[from] Full),
     #[error("the request needs credentials that this host knows: {0}")]
     Unauthenticated(Accepted),
     /// Who calls is known, and may not do this.
@@ -182,6 +190,8 @@ impl From<Unread> for ApiError {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::TooLarge(limit) => Self::BodyTooLarge { limit },
+            Unread::TooSlow => Self::BodyTooSlow,
+            Unread::Full(full) => Self::MemoryFull(full),
             Unread::Broken(what) => Self::Parse(what),
         }
     }

@@ -12,6 +12,7 @@ use taskyard_task::wire::v03;
 
 use super::{ApiError, Violation};
 use crate::gate::Accepted;
+use crate::memory::Full;
 use crate::parameters::AskedVersion;
 use crate::rpc;
 use crate::trace::RequestId;
@@ -52,7 +53,10 @@ fn after(error: &ApiError) -> Option<ApiError> {
         },
         E::VersionNotSupported { .. } => E::WrongContentType,
         E::WrongContentType => E::BodyTooLarge { limit: 7 },
-        E::BodyTooLarge { .. } => E::Unauthenticated(ACCEPTED),
+        E::BodyTooLarge { .. } => E::BodyTooSlow,
+        E::BodyTooSlow => E::TooManyValues,
+        E::TooManyValues => E::MemoryFull(Full::Tenant),
+        E::MemoryFull(_) => E::Unauthenticated(ACCEPTED),
         E::Unauthenticated(_) => E::Forbidden("not you"),
         E::Forbidden(_) => E::AgentNotFound("there is no such agent".to_owned()),
         E::AgentNotFound(_) => E::QueueFull {
@@ -118,6 +122,9 @@ async fn the_table() {
         "-32009 200 400 FailedPrecondition a2a-protocol.org/VERSION_NOT_SUPPORTED",
         "-32005 415 415 InvalidArgument a2a-protocol.org/CONTENT_TYPE_NOT_SUPPORTED",
         "-32000 413 413 ResourceExhausted taskyard/BODY_TOO_LARGE",
+        "-32000 408 408 DeadlineExceeded taskyard/BODY_TOO_SLOW",
+        "-32000 413 413 ResourceExhausted taskyard/TOO_MANY_VALUES",
+        "-32000 503 503 Unavailable taskyard/MEMORY_FULL",
         "-32000 401 401 Unauthenticated taskyard/UNAUTHENTICATED",
         "-32000 403 403 PermissionDenied taskyard/FORBIDDEN",
         "-32000 404 404 NotFound taskyard/AGENT_NOT_FOUND",

@@ -45,6 +45,22 @@ impl Access {
         }
     }
 
+    /// Whose memory its requests take, as far as the credentials tell.
+    pub(crate) fn tenant(&self) -> Tenant {
+        match self {
+            Self::Anyone => Tenant::default(),
+            Self::Client { tenant, .. } => tenant.clone(),
+        }
+    }
+
+    /// Whether the credentials are good for `operation` on any agent.
+    pub(crate) fn may(&self, operation: Operation) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Client { scope, .. } => scope::allows_anywhere(scope, operation),
+        }
+    }
+
     /// Whether the credentials are good for `operation` on `agent`.
     pub(crate) fn allows(&self, operation: Operation, agent: &AgentName) -> bool {
         match self {

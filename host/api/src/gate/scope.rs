@@ -6,8 +6,12 @@ use crate::operation::{Operation, Permission};
 
 /// Whether `scope` covers `operation` on `agent`.
 pub(super) fn allows(scope: &AccessScope, operation: Operation, agent: &AgentName) -> bool {
-    let may_do = !scope.read_only || operation.permission() == Permission::Read;
-    may_do && scope.covers(agent)
+    allows_anywhere(scope, operation) && scope.covers(agent)
+}
+
+/// Whether `scope` covers `operation` on some agent.
+pub(super) fn allows_anywhere(scope: &AccessScope, operation: Operation) -> bool {
+    !scope.read_only || operation.permission() == Permission::Read
 }
 
 #[cfg(test)]

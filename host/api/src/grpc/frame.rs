@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use prost::Message;
 use tonic::Status;
 
-use crate::body;
+use crate::body::{Incoming, Unread};
 use crate::error::{ApiError, Violation};
 
 const CONTENT_TYPE: &str = "application/grpc";
@@ -18,11 +18,11 @@ const CONTENT_TYPE: &str = "application/grpc";
 const PREFIX_BYTES: usize = 5;
 
 /// Reads the one message of a request, if the body has at most `limit` bytes.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let framed = match body::read(headers, body, limit).await {
+pub(super) async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, ApiError> {
+    let framed = match body.whole(limit).await {
         Ok(framed) => framed,
-        Err(body::Unread::TooLarge(limit)) => return Err(ApiError::BodyTooLarge { limit }),
-        Err(body::Unread::Broken(problem)) => return Err(Violation::new("request", problem).into()),
+        Err(Unread::Broken(problem)) => return Err(Violation::new("request", problem).into()),
+        Err(unread) => return Err(unread.into()),
     };
     message_in(&framed).map_err(|problem| Violation::new("request", problem).into())
 }

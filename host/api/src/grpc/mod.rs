@@ -11,6 +11,7 @@ mod reply;
 mod request;
 mod status;
 mod stream;
+mod values;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use axum::routing::post;
 use serde_json::Value;
 use tonic::Status;
 
-use crate::call::Call;
+use crate::call::{Call, check_scope};
 use crate::definition::SERVICE;
 use crate::error::ApiError;
 use crate::operation::{self, Answer, Operation};
@@ -69,7 +70,7 @@ async fn handle(
     outcome.unwrap_or_else(|error| status_of(&error, &request_id).into_http())
 }
 
-/// Nobody's message is read before it is known who sends it.
+/// Nobody's message is read before it is known who sends it, and that it may.
 async fn serve(
     door: &Arc<Door>,
     head: Parts,
@@ -81,8 +82,12 @@ async fn serve(
     let operation = operation.ok_or_else(|| ApiError::no_method(method, ""))?;
     let assumed = door.config.assume_version_when_absent.as_deref();
     let version = asked_version(&head, assumed).require_v1(|| VERSION_ADVICE.to_owned())?;
-    let message = frame::read(&head.headers, body, door.config.max_body_bytes).await?;
-    let params = request::params(operation, message)?;
+    check_scope(&access, operation)?;
+    let mut body = door.incoming(&access, &head.headers, body);
+    let limit = operation.max_body_bytes(door.config.max_body_bytes);
+    let message = frame::read(&mut body, limit).await?;
+    // Whatever was read counts until the operation is done.
+    let (params, _account) = request::read(door, operation, message, body.take_account()).await?;
     // The path names the operation, so the field alone says whom the call is for.
     let target = Target::default().with_field(params.get("tenant").and_then(Value::as_str))?;
     let parameters = Parameters::read(&head, version, Some(&params));

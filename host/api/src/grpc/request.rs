@@ -7,12 +7,31 @@ use axum::body::Bytes;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::Value;
 
+use super::values;
+use crate::Door;
 use crate::definition;
 use crate::error::{ApiError, Violation};
+use crate::memory::Account;
 use crate::operation::Operation;
 
 /// Up to here, every whole number is a `double` of its own.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The `params` of a request for `operation`, and what holds them.
+///
+/// # Errors
+/// Those of [`params`], and if there is no room for what was read.
+pub(super) async fn read(
+    door: &Door,
+    operation: Operation,
+    message: Bytes,
+    account: Option<Account>,
+) -> Result<(Value, Option<Account>), ApiError> {
+    let read = move |message| params(operation, message);
+    let input = input_of(operation)?;
+    let count = move |message: &Bytes| values::in_message(&input, message);
+    door.reading.read(message, account, count, read).await
+}
 
 /// The `params` of a request for `operation`.
 ///

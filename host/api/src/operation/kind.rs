@@ -18,6 +18,9 @@ pub(crate) enum Operation {
     GetExtendedAgentCard,
 }
 
+/// The largest request that brings no message.
+pub(crate) const MAX_SMALL_BODY_BYTES: usize = 1 << 20;
+
 /// What a client must be allowed to do for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
@@ -98,6 +101,14 @@ impl Operation {
                 | Self::ListPushConfigs
                 | Self::DeletePushConfig
         )
+    }
+
+    /// The largest request, where the largest send has `most` bytes: everything else says little.
+    pub(crate) fn max_body_bytes(self, most: usize) -> usize {
+        match self {
+            Self::SendMessage | Self::SendStreamingMessage => most,
+            _ => most.min(MAX_SMALL_BODY_BYTES),
+        }
     }
 
     /// What a client must be allowed to do. Registering a webhook gives nothing away that reading does

@@ -26,7 +26,7 @@ use crate::error::ApiError;
 use crate::lenient::{self, Shape};
 
 pub(crate) use answer::{Answer, ConfigPage, Plain};
-pub(crate) use kind::{Operation, Permission};
+pub(crate) use kind::{MAX_SMALL_BODY_BYTES, Operation, Permission};
 pub(crate) use pieces::Holes;
 
 /// Does what `call` asks for. One line per operation.

@@ -14,10 +14,10 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::base::Base;
-use crate::call::Call;
+use crate::call::{Call, check_scope};
 use crate::error::ApiError;
 use crate::operation::{self, Answer, Operation};
-use crate::parameters::{Parameters, asked_version};
+use crate::parameters::{Parameters, Version, asked_version};
 use crate::trace::RequestId;
 use crate::{Door, lost, metric, sse};
 
@@ -47,7 +47,7 @@ pub(crate) async fn handle(State(door): State<Arc<Door>>, request: Request) -> R
     outcome.unwrap_or_else(|error| answer::refuse(&error, media, &request_id))
 }
 
-/// Nobody's body is read before it is known who sends it.
+/// Nobody's body is read before it is known who sends it, and that it may.
 async fn serve(
     door: &Arc<Door>,
     head: Parts,
@@ -57,8 +57,16 @@ async fn serve(
     media: Media,
 ) -> Result<Response, ApiError> {
     let access = door.gate.admit(&head).await?;
-    route.target(None)?.check(door, &head)?;
-    let params = params::read(door, &head, body, &route.resource, operation).await?;
+    let of_path = route.target(None)?;
+    of_path.check(door, &head)?;
+    if of_path.is_whole() {
+        Call::admit(door, &head, &access, &of_path, operation, Version::V1)?;
+    } else {
+        check_scope(&access, operation)?;
+    }
+    let resource = &route.resource;
+    // Whatever was read counts until the operation is done.
+    let (params, _account) = params::read(door, &head, &access, body, resource, operation).await?;
     let assumed = door.config.assume_version_when_absent.as_deref();
     let asked = asked_version(&head, assumed);
     let version = asked.require_v1(|| version_advice(door, &head, route))?;

@@ -1,53 +1,72 @@
 //! What a request says, put together as the protocol's message: path, query and body.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::route::Resource;
-use crate::body::{self, Unread};
+use crate::body::{self, Incoming, Unread};
 use crate::definition;
 use crate::error::{ApiError, Violation};
+use crate::gate::Access;
 use crate::lenient;
+use crate::memory::Account;
 use crate::operation::Operation;
-use crate::{Config, Door, single};
+use crate::reading::values_of_json;
+use crate::{Door, single};
 
 /// The request for `operation`. `POST` has it in the body, the other methods in the query, and the
 /// identifiers in the path win.
 pub(super) async fn read(
     door: &Door,
     head: &Parts,
+    access: &Access,
     body: Body,
     resource: &Resource,
     operation: Operation,
-) -> Result<Value, ApiError> {
+) -> Result<(Value, Option<Account>), ApiError> {
     let shape = definition::input(operation)
         .ok_or_else(|| ApiError::Internal(format!("{operation:?} is not defined")))?;
-    let mut params = match head.method.as_str() {
-        "POST" => of_body(&door.config, head, body).await?,
-        _ => of_query(&shape, head.uri.query().unwrap_or_default())?,
+    let (mut params, account) = match head.method.as_str() {
+        "POST" => {
+            let body = door.incoming(access, &head.headers, body);
+            of_body(door, head, body, operation).await?
+        }
+        _ => {
+            let query = head.uri.query().unwrap_or_default();
+            (of_query(&shape, query)?, None)
+        }
     };
     for (name, text) in resource.fields() {
         bind(&mut params, &shape, name, text)?;
     }
-    Ok(Value::Object(params))
+    Ok((Value::Object(params), account))
 }
 
 /// An empty body is an empty message, whatever its type: a cancel needs no more.
 async fn of_body(
-    config: &Config,
+    door: &Door,
     head: &Parts,
-    body: Body,
-) -> Result<Map<String, Value>, ApiError> {
+    mut body: Incoming,
+    operation: Operation,
+) -> Result<(Map<String, Value>, Option<Account>), ApiError> {
+    let limit = operation.max_body_bytes(door.config.max_body_bytes);
     let bytes = match body::content_type_is(&head.headers, body::is_json) {
-        true => body::read(&head.headers, body, config.max_body_bytes).await?,
-        false => match body::read(&head.headers, body, 0).await {
+        true => body.whole(limit).await?,
+        false => match body.whole(0).await {
             Err(Unread::TooLarge(_)) => return Err(ApiError::WrongContentType),
             nothing => nothing?,
         },
     };
+    let reading = &door.reading;
+    reading
+        .read(bytes, body.take_account(), values_of_json, members)
+        .await
+}
+
+fn members(bytes: Bytes) -> Result<Map<String, Value>, ApiError> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }

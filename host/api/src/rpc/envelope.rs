@@ -3,7 +3,7 @@
 use a2a::JsonRpcId;
 use serde_json::{Map, Value};
 
-use super::id;
+use super::beginning;
 use crate::error::ApiError;
 
 /// A request, taken out of its envelope.
@@ -27,7 +27,7 @@ pub(super) struct Rejected {
 /// Reads an envelope. A2A has no use for notifications and batches, so neither is taken.
 pub(super) fn parse(body: &[u8]) -> Result<Envelope, Rejected> {
     read(body).map_err(|error| Rejected {
-        id: id::in_beginning(body),
+        id: beginning::read(body).id,
         error,
     })
 }

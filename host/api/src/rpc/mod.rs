@@ -2,9 +2,9 @@
 
 mod advice;
 mod answer;
+mod beginning;
 mod envelope;
 pub(crate) mod fuzzing;
-mod id;
 pub(crate) mod measured;
 
 use std::sync::Arc;
@@ -15,13 +15,15 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::body::{self, Incoming};
-use crate::call::Call;
+use crate::body::{self, BEGINNING_BYTES, Incoming};
+use crate::call::{Call, check_scope};
 use crate::compat::{self, Asked};
 use crate::error::ApiError;
 use crate::gate::Access;
-use crate::operation::{self, Answer, Operation};
+use crate::memory::Account;
+use crate::operation::{self, Answer, MAX_SMALL_BODY_BYTES, Operation};
 use crate::parameters::{Parameters, Version, asked_version};
+use crate::reading::values_of_json;
 use crate::target::Target;
 use crate::trace::RequestId;
 use crate::{Door, metric, sse};
@@ -29,6 +31,7 @@ use crate::{Door, metric, sse};
 pub(crate) use answer::{refuse, reply};
 
 use answer::RpcEnvelope;
+use beginning::Beginning;
 use envelope::{Envelope, Rejected};
 
 /// Answers one JSON-RPC request.
@@ -41,7 +44,7 @@ pub(crate) async fn handle(
     let (head, body) = request.into_parts();
     let request_id = RequestId::of(&head);
     let (operation, outcome) = match receive(&door, &head, body).await {
-        Ok((access, envelope)) => {
+        Ok((access, envelope, _account)) => {
             if let Some(method) = compat::wanted(&door.config, &head, &envelope.method) {
                 let Envelope { id, params, .. } = envelope;
                 let asked = Asked {
@@ -66,30 +69,87 @@ pub(crate) async fn handle(
     outcome.unwrap_or_else(|rejected| refuse(&rejected.error, &rejected.id, &request_id))
 }
 
-/// Lets the caller in and reads the envelope.
-async fn receive(door: &Door, head: &Parts, body: Body) -> Result<(Access, Envelope), Rejected> {
-    let mut body = Incoming::new(&head.headers, body);
-    match admit(door, head, &mut body).await {
-        Ok((access, bytes)) => Ok((access, envelope::parse(&bytes)?)),
+/// What was read of a request; the account holds it.
+type Received = (Access, Envelope, Option<Account>);
+
+/// Lets the caller in and reads the envelope. Nobody's body is read before it is known who sends it; a refusal
+/// looks for the id in how it begins.
+async fn receive(door: &Door, head: &Parts, body: Body) -> Result<Received, Rejected> {
+    let access = match door.gate.admit(head).await {
+        Ok(access) => access,
         Err(error) => {
-            let id = id::in_beginning(body.beginning().await);
-            Err(Rejected { id, error })
+            let mut body = Incoming::new(&head.headers, body, door.config.pace(), None);
+            return Err(rejected(&mut body, error).await);
         }
-    }
+    };
+    let mut body = door.incoming(&access, &head.headers, body);
+    let bytes = match whole(door, head, &access, &mut body).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(rejected(&mut body, error).await),
+    };
+    let (reading, account) = (&door.reading, body.take_account());
+    let beginning = bytes.slice(..bytes.len().min(BEGINNING_BYTES));
+    let read = reading.read(bytes, account, values_of_json, |bytes| {
+        envelope::parse(&bytes).map_err(Unparsed::Rejected)
+    });
+    let (envelope, account) = read.await.map_err(|unparsed| match unparsed {
+        Unparsed::Rejected(rejected) => rejected,
+        Unparsed::Unread(error) => Rejected {
+            id: beginning::read(&beginning).id,
+            error,
+        },
+    })?;
+    Ok((access, envelope, account))
 }
 
-/// Nobody's body is read before it is known who sends it; a refusal looks for the id in how it begins.
-async fn admit(
+async fn rejected(body: &mut Incoming, error: ApiError) -> Rejected {
+    let id = beginning::read(body.beginning().await).id;
+    Rejected { id, error }
+}
+
+/// The whole body, unless how it begins shows that it may not be so large.
+async fn whole(
     door: &Door,
     head: &Parts,
+    access: &Access,
     body: &mut Incoming,
-) -> Result<(Access, Bytes), ApiError> {
-    let access = door.gate.admit(head).await?;
+) -> Result<Bytes, ApiError> {
     if !body::content_type_is(&head.headers, body::is_json) {
         return Err(ApiError::WrongContentType);
     }
-    let bytes = body.whole(door.config.max_body_bytes).await?;
-    Ok((access, bytes))
+    let most = door.config.max_body_bytes;
+    let limit = match body.head_of_large(most).await? {
+        Some(head) => limit_of_large(access, &beginning::read(head), most)?,
+        None => most,
+    };
+    Ok(body.whole(limit).await?)
+}
+
+/// How large the body of a large request may be, by the method that its beginning names. Credentials that
+/// cannot send have no use for a large one, whatever it is.
+fn limit_of_large(access: &Access, beginning: &Beginning, most: usize) -> Result<usize, ApiError> {
+    let method = beginning.method.as_deref();
+    let operation = method.and_then(|name| Operation::parse(name).or(compat::operation_of(name)));
+    match operation {
+        Some(operation) => {
+            check_scope(access, operation)?;
+            Ok(operation.max_body_bytes(most))
+        }
+        None if access.may(Operation::SendMessage) => Ok(most),
+        None => Ok(most.min(MAX_SMALL_BODY_BYTES)),
+    }
+}
+
+/// Why a body did not become an envelope.
+enum Unparsed {
+    Rejected(Rejected),
+    Unread(ApiError),
+}
+
+impl From<ApiError> for Unparsed {
+    fn from(error: ApiError) -> Self {
+        Self::Unread(error)
+    }
 }
 
 async fn serve(

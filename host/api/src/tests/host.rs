@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::{Answer, Stream, post};
 use super::worker::work;
-use crate::{Admin, Api, Config, Token, admin_router, public_router};
+use crate::{Admin, Api, Config, Memory, Token, admin_router, public_router};
 
 /// A host with one agent, `echo`.
 pub(super) struct Host {
@@ -127,7 +127,16 @@ impl Host {
         );
         let keys =
             Keyring::open(&taskyard_signing::Config::default(), folder.path(), &ids).unwrap();
-        let api = Api::new(config, broker.clone(), keys, clock, ids, stopping.clone());
+        let memory = Memory::new(1 << 30);
+        let api = Api::new(
+            config,
+            broker.clone(),
+            keys,
+            memory,
+            clock,
+            ids,
+            stopping.clone(),
+        );
         Self {
             public: public_router(api),
             admin: admin_router(admin),

@@ -24,6 +24,7 @@ impl Config {
         self.check_admin_token()?;
         self.check_public_url()?;
         self.check_numbers()?;
+        self.memory.check()?;
         self.check_api()?;
         self.check_issuers()?;
         self.check_certificates()?;

@@ -7,6 +7,7 @@ mod agent;
 mod check;
 mod environment;
 mod load;
+mod memory;
 mod secret;
 pub(crate) mod secrets;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use taskyard_task::{AgentName, RunLimits};
 pub(crate) use agent::AgentConfig;
 pub(crate) use check::is_local;
 pub(crate) use load::{Flags, load};
+pub(crate) use memory::MemoryConfig;
 pub(crate) use secret::Secret;
 pub(crate) use secrets::SecretSource;
 #[cfg(test)]
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) cli: CliConfig,
     /// How much may be queued and run.
     pub(crate) limits: QueueLimits,
+    /// How much memory requests and answers may hold.
+    pub(crate) memory: MemoryConfig,
     /// When a task that failed transiently is tried again.
     pub(crate) retry: RetryPolicy,
     /// How long tasks may take.
@@ -108,6 +112,7 @@ impl Default for Config {
             tls: None,
             cli: CliConfig::default(),
             limits: QueueLimits::default(),
+            memory: MemoryConfig::default(),
             retry: RetryPolicy::default(),
             task: TaskConfig::default(),
             retention: RetentionConfig::default(),

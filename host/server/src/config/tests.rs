@@ -22,6 +22,8 @@ max_runs_per_tenant = 256
 max_queued = 100000
 max_queued_per_tenant = 20000
 
+[memory]
+
 [retry]
 max_attempts = 5
 initial_ms = 1000
@@ -53,6 +55,8 @@ state_keys = 10000
 trusted_proxies = []
 advertise_grpc = false
 max_body_bytes = 33554432
+body_timeout_seconds = 30
+write_timeout_seconds = 60
 idle_seconds = 620
 max_streams_per_connection = 1024
 keep_alive_seconds = 3

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use a2a::StreamResponse;
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -29,8 +29,11 @@ use crate::base::Base;
 use crate::call::Call;
 use crate::error::{ApiError, Violation};
 use crate::follow::Until;
+use crate::gate::Access;
+use crate::memory::Account;
 use crate::operation::{Answer, Plain};
 use crate::parameters::{Parameters, Version, asked_version};
+use crate::reading::values_of_json;
 use crate::sse::Envelope;
 use crate::trace::RequestId;
 use crate::{Door, body, metric, single, sse};
@@ -78,11 +81,13 @@ async fn answered(
     if asked.version() != Some(Version::V03) {
         return Err(asked.refused(version_advice(door, place, &head)));
     }
-    let body = read(door, method, &head, body).await?;
+    let (operation, version) = (method.operation(), Version::V03);
+    Call::admit(door, &head, &access, &place.target(), operation, version)?;
+    // Whatever was read counts until the operation is done.
+    let (body, _account) = read(door, method, &head, &access, body).await?;
     let encoding = Encoding::of(door, &head, &body)?;
-    let parameters = Parameters::read(&head, Version::V03, Some(&body));
+    let parameters = Parameters::read(&head, version, Some(&body));
     let query = history_length(&head)?;
-    let operation = method.operation();
     let call = Call::enter(door, head, access, place.target(), operation, parameters)?;
     let params = params(method, place, query, body, encoding)?;
     let wanted = super::request::rewrite(method, Some(params))?;
@@ -120,17 +125,32 @@ fn version_advice(door: &Door, place: &Place, head: &Parts) -> String {
 }
 
 /// The body of requests that have one. Those of 0.3's definition call the message `request`.
-async fn read(door: &Door, method: Method, head: &Parts, body: Body) -> Result<Value, ApiError> {
+async fn read(
+    door: &Door,
+    method: Method,
+    head: &Parts,
+    access: &Access,
+    body: Body,
+) -> Result<(Value, Option<Account>), ApiError> {
     if !matches!(
         method,
         Method::Send | Method::Stream | Method::SetPushConfig
     ) {
-        return Ok(json!({}));
+        return Ok((json!({}), None));
     }
     if !body::content_type_is(&head.headers, body::is_json) {
         return Err(ApiError::WrongContentType);
     }
-    let bytes = body::read(&head.headers, body, door.config.max_body_bytes).await?;
+    let mut body = door.incoming(access, &head.headers, body);
+    let most = door.config.max_body_bytes;
+    let bytes = body.whole(method.operation().max_body_bytes(most)).await?;
+    let reading = &door.reading;
+    reading
+        .read(bytes, body.take_account(), values_of_json, message)
+        .await
+}
+
+fn message(bytes: Bytes) -> Result<Value, ApiError> {
     let mut value: Value =
         taskyard_json::from_slice(&bytes).map_err(|error| ApiError::Parse(error.to_string()))?;
     if let Value::Object(members) = &mut value

@@ -1,5 +1,5 @@
-//! The id of a request that is refused before it could be read whole: cut off, not quite JSON, too large, or
-//! from nobody who may call.
+//! What the beginning of a request says, where it is refused before it could be read whole: cut off, not quite
+//! JSON, too large, or from nobody who may call.
 //!
 //! What was read up to there counts, so that a client with many calls on the way knows which one failed.
 
@@ -9,20 +9,37 @@ use a2a::JsonRpcId;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// The id in how a body begins, or `null` if it is not there, or not to be read.
-pub(super) fn in_beginning(body: &[u8]) -> JsonRpcId {
+/// What was found of a request.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// `null` if it is not there, or not to be read.
+    pub(super) id: JsonRpcId,
+    pub(super) method: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    id: Option<JsonRpcId>,
+    method: Option<String>,
+}
+
+/// Looks at how a body begins.
+pub(super) fn read(body: &[u8]) -> Beginning {
     let text = taskyard_json::mended(body);
     // A number at the end of what is there may go on behind it.
     let text = text.trim_end_matches(|c: char| c.is_ascii_digit());
-    let mut found = None;
+    let mut found = Found::default();
     let mut reader = serde_json::Deserializer::from_str(text);
     // How it ends does not matter: what is wrong with the body is said elsewhere.
     let _ = Search(&mut found).deserialize(&mut reader);
-    found.unwrap_or(JsonRpcId::Null)
+    Beginning {
+        id: found.id.unwrap_or(JsonRpcId::Null),
+        method: found.method,
+    }
 }
 
-/// Leaves the id that it comes across, also if it cannot read on.
-struct Search<'a>(&'a mut Option<JsonRpcId>);
+/// Leaves what it comes across, also if it cannot read on.
+struct Search<'a>(&'a mut Found);
 
 impl<'de> DeserializeSeed<'de> for Search<'_> {
     type Value = ();
@@ -41,9 +58,10 @@ impl<'de> Visitor<'de> for Search<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<String>()? {
-            match name == "id" {
-                true => *self.0 = serde_json::from_value(members.next_value::<Value>()?).ok(),
-                false => {
+            match name.as_str() {
+                "id" => self.0.id = serde_json::from_value(members.next_value::<Value>()?).ok(),
+                "method" => self.0.method = serde_json::from_value(members.next_value()?).ok(),
+                _ => {
                     members.next_value::<IgnoredAny>()?;
                 }
             }
@@ -56,7 +74,7 @@ impl<'de> Visitor<'de> for Search<'_> {
         requests.next_element_seed(Search(&mut *self.0))?;
         let ends = requests.next_element::<IgnoredAny>();
         if !matches!(ends, Ok(None)) {
-            *self.0 = None;
+            self.0.id = None;
         }
         ends.map(|_| ())
     }
@@ -67,6 +85,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn in_beginning(body: &[u8]) -> JsonRpcId {
+        read(body).id
+    }
+
+    #[test]
+    fn a_method_is_found_before_the_end() {
+        let method = |body: &str| read(body.as_bytes()).method;
+        assert_eq!(
+            method(r#"{"method": "m", "params": {"a": "#).as_deref(),
+            Some("m")
+        );
+        assert_eq!(method(r#"{"params": {"method": "m"}, "method": "#), None);
+        assert_eq!(method(r#"{"method": 7, "id": 1}"#), None);
+    }
 
     #[track_caller]
     fn check(body: &str, id: impl Into<Option<i64>>) {
