@@ -56,7 +56,7 @@ use axum::routing::get;
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
-use taskyard_task::Timestamp;
+use taskyard_task::{Tenant, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 pub use admin::{Admin, admin_router};
@@ -72,7 +72,7 @@ pub use token::{InvalidToken, Token};
 use base::Base;
 use body::Incoming;
 use gate::{Access, Gate};
-use memory::Holder;
+use memory::{Account, Holder};
 use notice::Notices;
 use reading::Reading;
 use turnstile::Turnstile;
@@ -151,6 +151,11 @@ impl Door {
     pub(crate) fn incoming(&self, access: &Access, headers: &HeaderMap, body: Body) -> Incoming {
         let account = self.memory.account(&access.tenant(), Holder::Requests);
         Incoming::new(headers, body, self.config.pace(), Some(account))
+    }
+
+    /// What holds an answer for `tenant` until it is written.
+    pub(crate) fn answers(&self, tenant: &Tenant) -> Account {
+        self.memory.account(tenant, Holder::Answers)
     }
 
     /// Where this host is, to be told to the client of `request`.

@@ -6,13 +6,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes, HttpBody};
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
 use metrics::{Counter, Gauge, counter, gauge};
 use taskyard_task::Tenant;
 
 /// A tenant may hold the budget divided by this.
 const SHARES: u64 = 2;
+/// Answers that are no larger do not count: a connection has buffers of that size.
+const SMALL_ANSWER_BYTES: usize = 64 << 10;
 
 /// The budget of a host. Cheap to clone.
 #[derive(Clone)]
@@ -116,12 +123,12 @@ impl Memory {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, account: &Account, bytes: u64) -> Result<(), Full> {
+    fn change(&self, account: &Account, bytes: u64, may_refuse: bool) -> Result<(), Full> {
         let mut held = self.held();
         let of_tenant = held.by_tenant.get(&account.tenant);
         let of_tenant = others(of_tenant.copied().unwrap_or_default(), account) + bytes;
         let of_all = others(held.bytes, account) + bytes;
-        if bytes > account.bytes {
+        if may_refuse && bytes > account.bytes {
             if of_tenant > self.0.bytes / SHARES {
                 return Err(self.refuse(Full::Tenant));
             }
@@ -171,19 +178,71 @@ impl Account {
     /// # Errors
     /// If that is more than before and there is no room for it; what was held is still held then.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Full> {
-        let bytes = bytes as u64;
+        self.set(bytes as u64, true)
+    }
+
+    /// Holds `bytes` from now on, for what is there already and cannot be refused any more. Others are refused
+    /// instead, until there is room again.
+    pub(crate) fn hold_anyway(&mut self, bytes: usize) {
+        // Nothing is refused.
+        let _ = self.set(bytes as u64, false);
+    }
+
+    fn set(&mut self, bytes: u64, may_refuse: bool) -> Result<(), Full> {
         if bytes != self.bytes {
-            self.memory.change(self, bytes)?;
+            self.memory.change(self, bytes, may_refuse)?;
             self.bytes = bytes;
         }
         Ok(())
+    }
+
+    /// Holds the body of `response`, if it is whole in memory, until it is written.
+    pub(crate) fn until_written(mut self, response: Response) -> Response {
+        let bytes = response.body().size_hint().exact().unwrap_or_default();
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if bytes <= SMALL_ANSWER_BYTES {
+            return response;
+        }
+        self.hold_anyway(bytes);
+        response.map(|body| {
+            Body::new(Written {
+                body,
+                _account: self,
+            })
+        })
+    }
+}
+
+/// A body that counts until it is written.
+#[derive(Debug)]
+struct Written {
+    body: Body,
+    _account: Account,
+}
+
+impl HttpBody for Written {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        // Less can always be held.
-        let _ = self.hold(0);
+        self.hold_anyway(0);
     }
 }
 
@@ -225,6 +284,20 @@ mod tests {
         assert_eq!(c.hold(1), Ok(()));
         assert_eq!(a.hold(49), Ok(()));
         assert_eq!(more_of_a.hold(1), Ok(()));
+    }
+
+    #[test]
+    fn what_is_there_already_counts_and_is_not_refused() {
+        let memory = Memory::new(100);
+        let large = || Response::new(Body::from(vec![7; SMALL_ANSWER_BYTES + 1]));
+        let answer = memory
+            .account(&tenant("a"), Holder::Answers)
+            .until_written(large());
+        assert_eq!(memory.held().bytes, SMALL_ANSWER_BYTES as u64 + 1);
+        let mut other = memory.account(&tenant("b"), Holder::Requests);
+        assert_eq!(other.hold(1), Err(Full::Host));
+        drop(answer);
+        assert_eq!(other.hold(1), Ok(()));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::read::{ReadError, damaged, decode};
 use crate::record::{self, Logged};
 use crate::table::Table;
 
-/// What one page of a log may hold in memory: entries can be large, and readers are many.
-const MAX_PAGE_BYTES: usize = 4 << 20;
+/// What one page of a log may hold in memory: entries can be large, and readers are many. A stream whose client
+/// reads nothing holds a page for as long.
+const MAX_PAGE_BYTES: usize = 256 << 10;
 
 impl Storage {
     /// At most `most` entries of a task's log behind `after`, in order; fewer if they are large, but

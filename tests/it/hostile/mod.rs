@@ -4,4 +4,6 @@
 //! are measured: memory, descriptors, threads. How bad input is refused is in `bad_input`, what misbehaving
 //! workers can do in `guests`, and what crashes cost in `crash`.
 
+mod bodies;
 mod idle;
+mod unread;

@@ -65,9 +65,12 @@ impl Asked {
         let operation = method.operation();
         let call = Call::enter(door, head, self.access, self.target, operation, parameters)?;
         let (parameters, request) = (call.parameters.clone(), call.request_id());
+        let answers = door.answers(&call.caller.tenant);
         let wanted = request::rewrite(method, params)?;
         let mut response = match serve(call, wanted.operation, wanted.params).await? {
-            Answer::Plain(plain) => reply(&id, &answer::rewrite(method, &plain)?),
+            Answer::Plain(plain) => {
+                answers.until_written(reply(&id, &answer::rewrite(method, &plain)?))
+            }
             Answer::Pieced(plain, holes) => {
                 let answer = reply(&id, &answer::rewrite(method, &plain)?);
                 holes.fill(answer).await?

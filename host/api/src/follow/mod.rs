@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::Door;
 use crate::error::ApiError;
 use crate::extension;
-use crate::operation::Holes;
+use crate::memory::{Account, Holder};
+use crate::operation::{COPIES, Holes};
 
 pub(crate) use until::Until;
 
@@ -94,6 +95,8 @@ impl Follow {
     /// The client's view, written by `events`, for as long as `door` is open.
     pub(crate) fn written_by<E: Events>(self, door: &Door, events: E) -> Following<E> {
         let rewound = self.watch.header().rewound.clone();
+        let tenant = &self.watch.header().tenant;
+        let account = door.memory.account(tenant, Holder::Streams);
         Following {
             watch: self.watch,
             stopping: door.stopping.clone(),
@@ -106,6 +109,7 @@ impl Follow {
             rewound,
             shown: Seq::ZERO,
             holes: self.holes,
+            account,
             pieces: None,
             is_over: false,
         }
@@ -138,6 +142,8 @@ pub(crate) struct Following<E: Events> {
     shown: Seq,
     /// What is missing in an event that is made.
     holes: Holes,
+    /// What holds events that are large, until the client has taken them.
+    account: Account,
     /// The event that the stream begins with, while it is being written.
     pieces: Option<InPieces<E::Chunk>>,
     /// Whether nothing comes after it.
@@ -157,6 +163,8 @@ impl<E: Events> Following<E> {
     /// The next events, once there are some. Must not be called again after the last ones.
     pub(crate) async fn next(&mut self) -> Chunk<E::Chunk> {
         let stopping = self.stopping.clone();
+        // The client has taken what was written before.
+        self.account.hold_anyway(0);
         let step = tokio::select! {
             biased;
             // What was read and not written yet is read again by the client that comes back.
@@ -252,12 +260,22 @@ impl<E: Events> Following<E> {
         Ok(header.last <= seq && self.until.is_reached_at(header))
     }
 
+    /// Holds what is to be written, if it is more than connections have buffers for.
+    fn hold(&mut self) -> Result<(), ApiError> {
+        match self.events.len() {
+            ..=CHUNK_BYTES => Ok(()),
+            large => Ok(self.account.hold(large)?),
+        }
+    }
+
     /// Shows the task as it was then: its large artifacts piece by piece, if the binding can.
     fn show(&mut self, snapshot: TaskSnapshot) -> Result<(), ApiError> {
         self.rewound.clone_from(&snapshot.header.rewound);
         self.shown = snapshot.outline.view.last;
         let broker = self.watch.broker();
         if !E::IN_PIECES {
+            let bytes = usize::try_from(snapshot.outline.content_bytes()).unwrap_or(usize::MAX);
+            self.account.hold(bytes.saturating_mul(COPIES))?;
             let view = broker.whole(&snapshot)?;
             let task = wire::task_to_a2a(snapshot.header.place(), &view, self.projection);
             return self.tell(self.shown, StreamResponse::Task(task));
@@ -275,7 +293,8 @@ impl<E: Events> Following<E> {
         if self.numbered {
             extension::number(&mut event, seq);
         }
-        self.events.event(seq, &event)
+        self.events.event(seq, &event)?;
+        self.hold()
     }
 
     /// Shows the direct message if the task ended in one that nobody was shown before.

@@ -93,11 +93,15 @@ async fn serve(
     let parameters = Parameters::read(&head, version, Some(&params));
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request_id) = (call.parameters.clone(), call.request_id());
+    let mut answers = door.answers(&call.caller.tenant);
     // A message says how long it is before it begins.
     let answer = operation::serve(call, operation, Some(params)).await?;
     let mut response = match answer {
-        Answer::Plain(plain) => reply::respond(&plain)?,
-        Answer::Pieced(plain, holes) => reply::respond(&holes.whole(plain)?)?,
+        Answer::Plain(plain) => answers.until_written(reply::respond(&plain)?),
+        Answer::Pieced(plain, holes) => {
+            let response = reply::respond(&holes.whole(plain, &mut answers)?)?;
+            answers.until_written(response)
+        }
         Answer::Stream(follow) => stream::respond(door, *follow, request_id),
     };
     parameters.echo(response.headers_mut());

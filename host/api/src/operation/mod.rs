@@ -27,7 +27,7 @@ use crate::lenient::{self, Shape};
 
 pub(crate) use answer::{Answer, ConfigPage, Plain};
 pub(crate) use kind::{MAX_SMALL_BODY_BYTES, Operation, Permission};
-pub(crate) use pieces::Holes;
+pub(crate) use pieces::{COPIES, Holes};
 
 /// Does what `call` asks for. One line per operation.
 pub(crate) async fn serve(

@@ -21,6 +21,7 @@ use taskyard_task::wire::{self, Projection};
 
 use super::Plain;
 use crate::error::ApiError;
+use crate::memory::Account;
 
 /// Digits of the number of a hole, after the secret of the answer: together a mark has as many characters as
 /// 24 bytes have in base64, and consists of nothing else, so it looks the same as text and as bytes.
@@ -28,6 +29,10 @@ const NUMBER_DIGITS: usize = 8;
 const SECRET_DIGITS: usize = 24;
 /// Small content is written together up to this many bytes: about what one write to a socket takes.
 const PIECE_BYTES: usize = 64 << 10;
+
+/// How often content is in memory while a binding writes down a whole answer: as it was read, as the
+/// protocol's type has it, and as it is encoded.
+pub(crate) const COPIES: usize = 3;
 
 /// What is missing in an answer.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(crate) struct Holes {
     kinds: Vec<Kind>,
     /// What reads that content, in order.
     readers: VecDeque<ContentReader>,
+    /// How much content that is.
+    bytes: usize,
 }
 
 /// How content is written.
@@ -64,6 +71,7 @@ impl Holes {
             secret,
             kinds: Vec::new(),
             readers: VecDeque::new(),
+            bytes: 0,
         }
     }
 
@@ -73,6 +81,7 @@ impl Holes {
             secret: self.secret.clone(),
             kinds: std::mem::take(&mut self.kinds),
             readers: std::mem::take(&mut self.readers),
+            bytes: std::mem::take(&mut self.bytes),
         }
     }
 
@@ -101,6 +110,8 @@ impl Holes {
                 }
             }
             if !reader.is_done() {
+                let bytes = usize::try_from(outline.content_bytes()).unwrap_or(usize::MAX);
+                self.bytes = self.bytes.saturating_add(bytes);
                 self.readers.push_back(reader);
             }
         }
@@ -187,9 +198,21 @@ impl Holes {
 
     /// The answer with all content in it, for bindings that must know it before they can write anything.
     ///
+    /// `account` holds it while it is written down.
+    ///
     /// # Errors
-    /// [`ApiError`] if the content cannot be read.
-    pub(crate) fn whole(mut self, mut plain: Plain) -> Result<Plain, ApiError> {
+    /// [`ApiError`] if the content cannot be read, or there is no memory for it. A send has taken effect, and is
+    /// answered in any case.
+    pub(crate) fn whole(
+        mut self,
+        mut plain: Plain,
+        account: &mut Account,
+    ) -> Result<Plain, ApiError> {
+        let bytes = self.bytes.saturating_mul(COPIES);
+        match plain {
+            Plain::Sent(_) => account.hold_anyway(bytes),
+            _ => account.hold(bytes)?,
+        }
         match &mut plain {
             Plain::Sent(sent) => match &mut **sent {
                 SendMessageResponse::Task(task) => self.fill_task(task)?,

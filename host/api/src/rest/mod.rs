@@ -74,8 +74,9 @@ async fn serve(
     let parameters = Parameters::read(&head, version, Some(&params));
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
+    let answers = door.answers(&call.caller.tenant);
     let mut response = match operation::serve(call, operation, Some(params)).await? {
-        Answer::Plain(plain) => answer::reply(media, &plain),
+        Answer::Plain(plain) => answers.until_written(answer::reply(media, &plain)),
         Answer::Pieced(plain, holes) => holes.fill(answer::reply(media, &plain)).await?,
         Answer::Stream(follow) => sse::respond(door, *follow, RestEnvelope { request }),
     };

@@ -171,8 +171,9 @@ async fn serve(
     let parameters = Parameters::read(&head, version, params.as_ref());
     let call = Call::enter(door, head, access, target, operation, parameters)?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
+    let answers = door.answers(&call.caller.tenant);
     let mut response = match operation::serve(call, operation, params).await? {
-        Answer::Plain(plain) => reply(&id, &plain),
+        Answer::Plain(plain) => answers.until_written(reply(&id, &plain)),
         Answer::Pieced(plain, holes) => holes.fill(reply(&id, &plain)).await?,
         Answer::Stream(follow) => sse::respond(door, *follow, RpcEnvelope { id, request }),
     };

@@ -92,11 +92,15 @@ async fn answered(
     let params = params(method, place, query, body, encoding)?;
     let wanted = super::request::rewrite(method, Some(params))?;
     let (parameters, request) = (call.parameters.clone(), call.request_id());
+    let mut answers = door.answers(&call.caller.tenant);
     let answer = serve(call, wanted.operation, wanted.params).await?;
     let mut response = match answer {
-        Answer::Plain(plain) => written(method, &plain, encoding)?,
+        Answer::Plain(plain) => answers.until_written(written(method, &plain, encoding)?),
         // Official clients want bytes in base64 twice, which is not done piece by piece.
-        Answer::Pieced(plain, holes) => written(method, &holes.whole(plain)?, encoding)?,
+        Answer::Pieced(plain, holes) => {
+            let response = written(method, &holes.whole(plain, &mut answers)?, encoding)?;
+            answers.until_written(response)
+        }
         Answer::Stream(follow) => {
             let events = Events {
                 request,
