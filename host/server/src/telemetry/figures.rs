@@ -70,6 +70,10 @@ fn describe() {
             "Groups of commits that could not be written at once",
         ),
         (
+            "taskyard_memory_refused_total",
+            "Requests refused because there was no room in memory, by budget",
+        ),
+        (
             "taskyard_connections_refused_total",
             "Connections closed at once because there was no room, by door and reason",
         ),
@@ -89,6 +93,14 @@ fn describe() {
         ("taskyard_streams", "Open event streams"),
         ("taskyard_instances", "Workers in memory"),
         ("taskyard_connections", "Open connections, by door"),
+        (
+            "taskyard_memory_budget_bytes",
+            "Memory that requests and answers may hold",
+        ),
+        (
+            "taskyard_memory_held_bytes",
+            "Memory that requests and answers hold, by holder",
+        ),
         (
             "taskyard_store_writable",
             "Whether the data folder can be written: 1, or 0 while the host takes no work",
