@@ -225,6 +225,9 @@ impl Broker {
                 .unwrap_or_else(|| kept.is_some_and(|kept| kept.answer_by_context)),
             name,
         };
+        if self.shared.storage.plugin(agent.digest)?.is_none() {
+            self.check_disk()?;
+        }
         self.commit_system(
             request.component.len(),
             vec![

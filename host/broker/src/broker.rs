@@ -17,6 +17,7 @@ use crate::agents::{Agents, Inspector};
 use crate::announcer::Announcer;
 use crate::api_keys::ApiKeys;
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::hold::Wait;
 use crate::letters::Mailbox;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) api_keys: ApiKeys,
     pub(crate) announcer: Announcer,
     pub(crate) idempotency: IdempotencyLocks,
+    pub(crate) disk: Disk,
     pub(crate) inspector: OnceLock<Arc<dyn Inspector>>,
     pub(crate) webhooks: OnceLock<Arc<dyn WebhookPolicy>>,
     pub(crate) prober: OnceLock<Arc<dyn Prober>>,
@@ -137,6 +139,7 @@ impl Broker {
             state: Arc::new(StateOnTheWay::new()),
             announcer: Announcer::default(),
             idempotency: IdempotencyLocks::default(),
+            disk: Disk::new(config.disk),
             inspector: OnceLock::new(),
             webhooks: OnceLock::new(),
             prober: OnceLock::new(),
@@ -156,8 +159,11 @@ impl Broker {
             shared: Arc::new(shared),
         };
         broker.show_parked();
+        // Before the first call, which may be one too many.
+        broker.shared.disk.saw(broker.shared.storage.space());
         broker.announce_recovered(&work)?;
         broker.shared.background.spawn(broker.clone().run_timers());
+        broker.shared.background.spawn(broker.clone().run_disk());
         broker
             .shared
             .background

@@ -49,7 +49,9 @@ impl Run {
                 )
                 .await
             }
-            Err(Error::QueueFull { what, .. }) => self.refuse(ticket, call, &what).await,
+            Err(Error::QueueFull { what, .. } | Error::StorageFull { what, .. }) => {
+                self.refuse(ticket, call, &what).await
+            }
             Err(Error::Refused(refusal @ Refusal::TooManyChildren)) => {
                 self.refuse(ticket, call, &refusal.to_string()).await
             }
@@ -66,6 +68,7 @@ impl Run {
     ) -> Result<ChildBegun, Error> {
         let broker = &self.broker;
         let agent = broker.shared.agents.open_for_new_tasks(agent)?;
+        broker.check_disk()?;
         broker.check_room(&self.header.tenant)?;
         let new = self.child_task(&agent, ticket, call, lineage);
         let id = new.id;

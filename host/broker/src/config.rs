@@ -15,6 +15,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// How long things may take.
     pub task: TaskConfig,
+    /// How much of the disk there is for new work.
+    pub disk: DiskLimits,
     /// How long ended tasks are kept.
     pub retention: RetentionConfig,
     /// What a worker may use, where its agent says nothing else.
@@ -86,6 +88,15 @@ pub struct RetentionConfig {
     pub max_age_seconds: Option<u64>,
     /// A tenant has at most this many ended tasks; those that ended first are forgotten first.
     pub max_tasks_per_tenant: Option<u64>,
+}
+
+/// How much of the disk there is for new work; work that is under way may go beyond.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskLimits {
+    /// What is to be left of the file system, for work that is under way to end with.
+    pub reserve_bytes: Option<u64>,
+    /// How large the database may be.
+    pub max_bytes: Option<u64>,
 }
 
 impl RetentionConfig {

@@ -61,6 +61,14 @@ pub enum Error {
         /// When it may be worth trying again.
         retry_after: Duration,
     },
+    /// Nobody's: the disk has no room for new work, and what is under way needs the rest of it.
+    #[error("{what}; try again in {} s", retry_after.as_secs())]
+    StorageFull {
+        /// Which limit is reached.
+        what: String,
+        /// When it may be worth trying again.
+        retry_after: Duration,
+    },
     /// Client: the idempotency key was used for another request.
     #[error("the idempotency key was used before with another request; use a new key")]
     IdempotencyConflict,

@@ -13,6 +13,7 @@ mod children;
 mod config;
 mod content;
 mod contexts;
+mod disk;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -44,7 +45,7 @@ pub use agents::{AgentChanges, AgentStatus, DeployRequest, Drain, Inspector};
 pub use api_keys::{MadeApiKey, NewApiKey};
 pub use broker::{Broker, Sources};
 pub use children::ChildBegun;
-pub use config::{Config, QueueLimits, RetentionConfig, TaskConfig};
+pub use config::{Config, DiskLimits, QueueLimits, RetentionConfig, TaskConfig};
 pub use content::{Apart, ContentReader, apart};
 pub use error::Error;
 pub use hold::CHUNK_PATIENCE;

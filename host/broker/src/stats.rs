@@ -36,6 +36,15 @@ pub struct StoreStats {
     /// Why it cannot, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Which limit keeps it from taking new work, while work that is under way goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<String>,
+    /// What the files of the database hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_bytes: Option<u64>,
+    /// What the file system has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
 }
 
 /// What the host forgot when it last looked for ended tasks that it need not keep any more.
@@ -95,9 +104,13 @@ impl Broker {
 
     fn store_stats(&self) -> StoreStats {
         let health = self.shared.storage.health();
+        let space = self.shared.disk.space();
         StoreStats {
             state: health.word(),
             reason: health.trouble().map(|trouble| trouble.to_string()),
+            full: self.shared.disk.full().map(|full| full.to_string()),
+            used_bytes: space.map(|space| space.used_bytes),
+            free_bytes: space.map(|space| space.free_bytes),
         }
     }
 
@@ -108,6 +121,9 @@ impl Broker {
     pub fn is_ready(&self) -> Result<(), String> {
         if let Some(trouble) = self.shared.storage.health().trouble() {
             return Err(trouble.to_string());
+        }
+        if let Some(full) = self.shared.disk.full() {
+            return Err(full.to_string());
         }
         if self.shared.closing.is_cancelled() {
             return Err("the host is shutting down".to_owned());

@@ -357,6 +357,7 @@ fn broker_config(config: &Config) -> taskyard_broker::Config {
         limits: config.limits,
         retry: config.retry,
         task: config.task,
+        disk: config.storage.disk(),
         retention: config.retention,
         worker: config.worker,
         default_agent: config.default_agent.clone(),

@@ -15,6 +15,7 @@ use crate::commit_log::Trouble;
 use crate::error::OpenError;
 use crate::read::ReadError;
 use crate::shortage;
+use crate::space::{self, Space};
 use crate::table::Table;
 
 /// Memory for blocks that were read lately; the rest is left to the operating system's cache.
@@ -71,6 +72,11 @@ impl Database {
             max_open_files,
             current: RwLock::new(Some(Arc::new(opened))),
         })
+    }
+
+    /// How much room the database takes, and how much the file system has left.
+    pub(crate) fn space(&self) -> std::io::Result<Space> {
+        space::measure(&self.folder)
     }
 
     /// The tables. Waits while the database is being opened again.

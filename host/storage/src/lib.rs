@@ -26,6 +26,7 @@ mod operator;
 mod read;
 mod record;
 mod shortage;
+mod space;
 mod state;
 mod table;
 #[cfg(test)]
@@ -43,4 +44,5 @@ pub use list::{ListPage, ListQuery, Position};
 pub use open::{Config, Storage};
 pub use operator::ParkedRow;
 pub use read::{ReadError, WorkItem};
+pub use space::Space;
 pub use state::{Expired, StateKeys};

@@ -13,6 +13,7 @@ use crate::error::OpenError;
 use crate::health::Health;
 use crate::key;
 use crate::read::ReadError;
+use crate::space::Space;
 use crate::table::Table;
 use crate::upgrade;
 
@@ -117,6 +118,15 @@ impl Storage {
     /// As [`Storage::reserve`].
     pub async fn reserve_place(&self) -> Result<Reservation<'_>, Failed> {
         self.committer.reserve_place().await
+    }
+
+    /// How much room the database takes, and how much the file system has left. Asks the system, which may
+    /// take as long as the disk does.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn space(&self) -> std::io::Result<Space> {
+        self.db.space()
     }
 
     /// Whether anything can be written, now.

@@ -5,5 +5,6 @@
 //! workers can do in `guests`, and what crashes cost in `crash`.
 
 mod bodies;
+mod disk;
 mod idle;
 mod unread;

@@ -112,6 +112,7 @@ fn broker_row(error: &Error) -> (StatusCode, &'static str) {
         Error::Invalid { .. } | Error::ContextMismatch | Error::WebhookRefused(_) => {
             (StatusCode::BAD_REQUEST, "invalid")
         }
+        Error::StorageFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "storage-full"),
         Error::QueueFull { .. } | Error::ShuttingDown | Error::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         }

@@ -82,7 +82,9 @@ impl ApiError {
     /// When it may be worth trying again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            Self::QueueFull { retry_after, .. } | Self::StorageFull { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::MemoryFull(_) => Some(RETRY_AFTER_FULL_MEMORY),
             Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => {
                 Some(RETRY_AFTER_OUTAGE)

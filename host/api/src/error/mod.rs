@@ -91,6 +91,8 @@ pub(crate) enum ApiError {
     IdempotencyConflict,
     #[error("{what}; try again later")]
     QueueFull { what: String, retry_after: Duration },
+    #[error("{what}; try again later")]
+    StorageFull { what: String, retry_after: Duration },
     #[error("the host cannot serve now: {0}")]
     Unavailable(String),
     /// The task goes on, and its stream does not.
@@ -137,6 +139,7 @@ impl From<broker::Error> for ApiError {
             }
             Error::Invalid { field, problem } => Violation::new(field, problem).into(),
             Error::QueueFull { what, retry_after } => Self::QueueFull { what, retry_after },
+            Error::StorageFull { what, retry_after } => Self::StorageFull { what, retry_after },
             Error::IdempotencyConflict => Self::IdempotencyConflict,
             Error::WebhookRefused(problem) => Violation::new("url", problem).into(),
             Error::ShuttingDown => Self::stopping(),

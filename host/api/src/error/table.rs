@@ -60,6 +60,7 @@ impl ApiError {
             Self::Forbidden(_) => (HOST_ERROR, Some(Host("FORBIDDEN")), StatusCode::FORBIDDEN, Code::PermissionDenied, true),
             Self::AgentNotFound(_) => (HOST_ERROR, Some(Host("AGENT_NOT_FOUND")), StatusCode::NOT_FOUND, Code::NotFound, true),
             Self::QueueFull { .. } => (HOST_ERROR, Some(Host("QUEUE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
+            Self::StorageFull { .. } => (HOST_ERROR, Some(Host("STORAGE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => (HOST_ERROR, Some(Host("UNAVAILABLE")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::IdempotencyConflict => (IDEMPOTENCY_CONFLICT, Some(Host("IDEMPOTENCY_CONFLICT")), StatusCode::CONFLICT, Code::Aborted, true),
         };

@@ -37,6 +37,12 @@ struct Store {
     state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    full: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
 }
 
 /// The same for one tenant.
@@ -77,13 +83,22 @@ fn exit(stats: &Stats) -> Exit {
 }
 
 impl Store {
+    /// How much room there is.
+    fn room(&self) -> Option<String> {
+        let (used, free) = (self.used_bytes?, self.free_bytes?);
+        let [used, free] = [used, free].map(|bytes| bytes / 1_000_000);
+        Some(format!("storage: {used} MB used, {free} MB free"))
+    }
+
     /// What is wrong, if anything is, and what to do.
     fn trouble(&self) -> Option<String> {
         let reason = self.reason.as_deref().unwrap_or("it does not say why");
         match self.state.as_str() {
-            "writable" => None,
-            "failed" => Some(format!("{reason}; fix the disk, then restart the host")),
-            _ => Some(reason.to_owned()),
+            "writable" => self.full.clone(),
+            "failed" => Some(format!(
+                "takes no work: {reason}; fix the disk, then restart the host"
+            )),
+            _ => Some(format!("takes no work: {reason}")),
         }
     }
 }
@@ -99,11 +114,14 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         tenants,
     } = &status.stats;
     if let Some(trouble) = store.as_ref().and_then(Store::trouble) {
-        output.line(output.bold(format!("takes no work: {trouble}")))?;
+        output.line(output.bold(trouble))?;
     }
     output.line(format!(
         "{running} running, {queued} in line; the oldest waits for {oldest_queued_ms} ms"
     ))?;
+    if let Some(room) = store.as_ref().and_then(Store::room) {
+        output.line(room)?;
+    }
     if *parked > 0 {
         output.line(format!(
             "{parked} parked, waiting for you: taskyard task parked"

@@ -25,6 +25,7 @@ impl Config {
         self.check_public_url()?;
         self.check_numbers()?;
         self.memory.check()?;
+        self.storage.check()?;
         self.check_api()?;
         self.check_issuers()?;
         self.check_certificates()?;

@@ -10,6 +10,7 @@ mod load;
 mod memory;
 mod secret;
 pub(crate) mod secrets;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -29,6 +30,7 @@ pub(crate) use load::{Flags, load};
 pub(crate) use memory::MemoryConfig;
 pub(crate) use secret::Secret;
 pub(crate) use secrets::SecretSource;
+pub(crate) use storage::StorageConfig;
 #[cfg(test)]
 pub(crate) use tls::ClientCertificates;
 pub(crate) use tls::{CliConfig, TlsConfig};
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) retry: RetryPolicy,
     /// How long tasks may take.
     pub(crate) task: TaskConfig,
+    /// How much of the disk the host may take.
+    pub(crate) storage: StorageConfig,
     /// How long ended tasks are kept.
     pub(crate) retention: RetentionConfig,
     /// What one task may use, unless its agent was deployed with other limits.
@@ -115,6 +119,7 @@ impl Default for Config {
             memory: MemoryConfig::default(),
             retry: RetryPolicy::default(),
             task: TaskConfig::default(),
+            storage: StorageConfig::default(),
             retention: RetentionConfig::default(),
             worker: RunLimits::default(),
             api: taskyard_api::Config::default(),

@@ -36,6 +36,8 @@ deadline_seconds = 2592000
 cancel_grace_ms = 5000
 announce_after_ms = 1000
 
+[storage]
+
 [retention]
 
 [worker]

@@ -106,6 +106,18 @@ fn describe() {
             "Whether the data folder can be written: 1, or 0 while the host takes no work",
         ),
         (
+            "taskyard_storage_bytes",
+            "What the files of the database hold, in bytes",
+        ),
+        (
+            "taskyard_storage_free_bytes",
+            "What the file system of the data folder has left, in bytes",
+        ),
+        (
+            "taskyard_storage_full",
+            "Whether new work is refused because the disk has no room for it, 1 or 0",
+        ),
+        (
             "taskyard_parked_tasks",
             "Tasks that stand still until an operator looks at them",
         ),

@@ -1,0 +1,84 @@
+//! Disks that somebody fills: new work is refused by name before nothing can be written any more.
+
+use std::fs::{self, File};
+
+use serde_json::{Value, json};
+
+use crate::cli::taskyard;
+use crate::support::agent::follow_up;
+use crate::support::{Agent, Error, Host, Settings, eventually, http, message, task};
+
+const MAX_BYTES: u64 = 1 << 30;
+
+async fn look(door: &str, path: &str) -> (u16, String) {
+    let url = format!("{door}{path}");
+    let answer = http::client().get(url).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+async fn readyz_becomes(host: &Host, expected: u16) -> String {
+    eventually("the host noticing how full its disk is", async || {
+        let (status, text) = look(&host.url(), "/readyz").await;
+        (status == expected).then_some(text)
+    })
+    .await
+}
+
+async fn refused(agent: &Agent, message: Value) {
+    match agent.try_begin(message).await {
+        Err(Error::Refused(refusal)) => assert_eq!(
+            (refusal.status, refusal.reason.as_str()),
+            (503, "STORAGE_FULL")
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_as_large_as_it_may_be_takes_no_new_work_and_ends_what_it_has() {
+    let settings = Settings::default().set("storage.max_bytes", MAX_BYTES);
+    let host = Host::with(&["approval", "countdown", "echo"], settings).await;
+    let (approval, echo) = (host.agent("approval"), host.agent("echo"));
+    let waits = approval.send(message("Deploy")).await;
+    let unwanted = approval.send(message("Deploy twice")).await;
+    let keyed = echo.with_header("idempotency-key", "before");
+    let before = keyed.begin(message("before")).await;
+    let runs = host.agent("countdown").begin(message("30")).await;
+
+    // The database passes over files that it does not know. It has no blocks, so it fills nothing.
+    let ballast = host.data().join("db/ballast");
+    let file = File::create(&ballast).unwrap();
+    file.set_len(2 * MAX_BYTES).unwrap();
+    let why = readyz_becomes(&host, 503).await;
+    assert!(why.contains("storage.max_bytes"), "{why}");
+
+    // Nobody brings anything new, whichever tenant it is.
+    for tenant in ["", "other"] {
+        refused(&echo.of_tenant(tenant), message("new")).await;
+    }
+    refused(&approval, follow_up(task::id(&waits), "yes")).await;
+    let status = taskyard(&host, &["status"]).exits(1).stdout;
+    assert!(status.contains("takes no new work"), "{status}");
+    assert!(status.contains("storage.max_bytes"), "{status}");
+    let (_, metrics) = look(&host.admin_url(), "/metrics").await;
+    assert!(metrics.contains("taskyard_storage_full 1"), "{metrics}");
+    assert_eq!(look(&host.url(), "/healthz").await.0, 200);
+    // What there is ends, is looked at, is cancelled, and is found again by its key.
+    let done = host.agent("countdown").ended(&runs).await;
+    assert_eq!(task::state(&done), "COMPLETED");
+    let cancelled = approval.call("CancelTask", json!({"id": task::id(&unwanted)}));
+    assert_eq!(task::state(&cancelled.await), "CANCELED");
+    assert_eq!(keyed.begin(message("before")).await, before);
+
+    // There is room again, and nobody restarts the host.
+    fs::remove_file(&ballast).unwrap();
+    readyz_becomes(&host, 200).await;
+    taskyard(&host, &["status"]).exits(0);
+    let done = approval.answer(task::id(&waits), "yes").await;
+    assert_eq!(task::state(&done), "COMPLETED");
+    assert_eq!(task::state(&echo.send(message("after")).await), "COMPLETED");
+    let log = host.log();
+    for line in ["takes no new work", "takes new work"] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+}
