@@ -19,7 +19,10 @@ pub(crate) fn router(broker: Broker) -> Router {
 
 async fn ready(State(broker): State<Broker>) -> Response {
     match broker.is_ready() {
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => match broker.warning() {
+            Some(warning) => format!("ready\n{warning}\n").into_response(),
+            None => "ready\n".into_response(),
+        },
         Err(reason) => problem(StatusCode::SERVICE_UNAVAILABLE, "not-ready", &reason),
     }
 }

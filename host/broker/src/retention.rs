@@ -138,6 +138,11 @@ impl Broker {
             let mut wait = self.retention_period();
             loop {
                 tokio::time::sleep(wait).await;
+                if self.shared.sources.clock.step_ms().is_some() {
+                    // What is deleted is gone, and it is in doubt what time it is.
+                    wait = self.retention_period();
+                    continue;
+                }
                 wait = match self.forget_due().await {
                     Ok(round) if round.is_cut => PAUSE,
                     Ok(_) => self.retention_period(),

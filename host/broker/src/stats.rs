@@ -24,6 +24,8 @@ pub struct Stats {
     pub forgotten: Option<Forgotten>,
     /// Whether the data folder can be written.
     pub store: StoreStats,
+    /// Whether the system's clock is believed.
+    pub clock: ClockStats,
     /// By tenant, those with the longest lines first.
     pub tenants: Vec<TenantStats>,
 }
@@ -45,6 +47,16 @@ pub struct StoreStats {
     /// What the file system has left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
+}
+
+/// Whether the host's time follows the system's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ClockStats {
+    /// `followed`; `stepped` while it does not, because the clock was set by much.
+    pub state: &'static str,
+    /// How many milliseconds the clock is ahead of the host's time, if that is a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_ms: Option<i64>,
 }
 
 /// What the host forgot when it last looked for ended tasks that it need not keep any more.
@@ -98,8 +110,27 @@ impl Broker {
                 .map_or(0, |oldest| now.millis_since(oldest)),
             forgotten: self.last_forgotten(now),
             store: self.store_stats(),
+            clock: self.clock_stats(),
             tenants,
         }
+    }
+
+    fn clock_stats(&self) -> ClockStats {
+        let step_ms = self.shared.sources.clock.step_ms();
+        ClockStats {
+            state: step_ms.map_or("followed", |_| "stepped"),
+            step_ms,
+        }
+    }
+
+    /// What an operator should know of a host that takes work.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let step_ms = self.shared.sources.clock.step_ms()?;
+        Some(format!(
+            "the system's clock was set by {} s and is not followed; if it is right: taskyard clock accept",
+            step_ms / 1_000
+        ))
     }
 
     fn store_stats(&self) -> StoreStats {

@@ -5,6 +5,7 @@ mod addresses;
 mod admin_client;
 mod admin_token;
 mod cli;
+mod clock_watch;
 mod config;
 mod connection;
 mod descriptors;

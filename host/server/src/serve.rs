@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
+use crate::clock_watch::ClockWatch;
 use crate::config::{Config, Secret, is_local, secrets};
 use crate::connection::Manner;
 use crate::descriptors::{self, Budget};
@@ -29,7 +30,7 @@ use crate::listen::Door;
 use crate::places::Room;
 use crate::shutdown::{Loops, Signals, Stops, stop};
 use crate::tls::{Audience, Tls, Watch};
-use crate::{admin_token, hello, memory, preload, telemetry};
+use crate::{admin_token, clock_watch, hello, memory, preload, telemetry};
 
 /// Runs the host until it is told to stop.
 ///
@@ -118,7 +119,8 @@ struct Host {
 impl Host {
     fn new(config: Config, files: Budget) -> anyhow::Result<Self> {
         let config = within(config, files);
-        let (clock, ids) = (Clock::system(), IdSource::system());
+        let clock = clock_watch::resume(&config.data_dir, config.clock);
+        let ids = IdSource::system();
         let sources = Sources {
             clock: clock.clone(),
             ids: ids.clone(),
@@ -179,11 +181,13 @@ impl Host {
         say_who_may_call(&api);
         let admin_api = self.admin(figures)?;
         let issuer = self.issuer(&addresses);
+        let clock = ClockWatch::new(self.clock.clone(), self.config.clock, &self.config.data_dir);
         let grace = Duration::from_secs(self.config.shutdown_grace_seconds);
         let loops = Loops {
             engine: tokio::spawn(run_engine(self.engine, stops.clone(), grace)),
             notifier: tokio::spawn(run_notifier(self.notifier.signed_by(issuer), stops.clone())),
             delegate: tokio::spawn(run_delegate(self.delegate, stops.clone())),
+            clock: tokio::spawn(clock.run(stops.doors.clone())),
             certificate: tokio::spawn(run_watch(certificate, stops.doors.clone())),
             doors: [
                 tokio::spawn(public.serve(

@@ -40,6 +40,8 @@ pub(crate) struct Loops {
     pub(crate) notifier: JoinHandle<()>,
     /// Follows children on other hosts.
     pub(crate) delegate: JoinHandle<()>,
+    /// Keeps the time.
+    pub(crate) clock: JoinHandle<()>,
     /// Takes up new certificates.
     pub(crate) certificate: JoinHandle<()>,
     /// Answer clients and operators.
@@ -67,6 +69,7 @@ pub(crate) async fn stop(broker: &Broker, stops: &Stops, mut loops: Loops, grace
     join("delegate", &mut loops.delegate, LAST_WORDS).await;
     // 5. Answers that are under way are finished, and the doors close.
     stops.doors.cancel();
+    join("clock", &mut loops.clock, LAST_WORDS).await;
     join("certificate", &mut loops.certificate, LAST_WORDS).await;
     for door in &mut loops.doors {
         join("door", door, LAST_WORDS).await;
@@ -100,6 +103,7 @@ impl Loops {
             _ = &mut self.engine => "the engine",
             _ = &mut self.notifier => "the notifier",
             _ = &mut self.delegate => "the delegate",
+            _ = &mut self.clock => "the watch over the clock",
             _ = &mut self.certificate => "the watch over the certificate",
             _ = public => "the door for clients",
             _ = admin => "the door for operators",

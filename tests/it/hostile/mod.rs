@@ -7,4 +7,5 @@
 mod bodies;
 mod disk;
 mod idle;
+mod time;
 mod unread;

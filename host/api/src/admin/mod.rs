@@ -107,6 +107,7 @@ pub fn admin_router(admin: Admin) -> Router {
             "/v1/deliveries/{task}/{config}/retry",
             post(deliveries::retry),
         )
+        .route("/v1/clock/accept", post(observe::accept_clock))
         .route("/v1/stats", get(observe::stats))
         .route_layer(from_fn_with_state(admin.clone(), guard));
     let open = Router::new().route("/metrics", get(metrics));

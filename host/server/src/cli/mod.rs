@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+mod clock;
 mod credentials;
 mod delivery;
 mod egress;
@@ -75,6 +76,8 @@ enum Command {
     Key(key::KeyArgs),
     /// List the webhooks that are in trouble, and try them again
     Delivery(delivery::DeliveryArgs),
+    /// Say that the system's clock is right after it was set
+    Clock(clock::ClockArgs),
     /// Show what the host is doing, and which webhooks are in trouble
     Status(admin::AdminArgs),
     /// Print the effective configuration as TOML; secrets are not shown
@@ -131,6 +134,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Task(args) => block_on(task::run(args, &local(&global)?, output)),
         Command::Key(args) => block_on(key::run(args, local(&global)?, output)),
         Command::Delivery(args) => block_on(delivery::run(args, local(&global)?, output)),
+        Command::Clock(args) => block_on(clock::run(args, local(&global)?, output)),
         Command::Status(args) => block_on(status::run(args, local(&global)?, output)),
         Command::Config => {
             output.text(&local(&global)?.to_toml()?)?;

@@ -20,7 +20,18 @@ struct Stats {
     /// Not said by hosts of earlier versions.
     #[serde(default)]
     store: Option<Store>,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    clock: Option<Clock>,
     tenants: Vec<Tenant>,
+}
+
+/// Whether the host follows the system's clock.
+#[derive(Debug, Serialize, Deserialize)]
+struct Clock {
+    state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step_ms: Option<i64>,
 }
 
 /// What retention did last.
@@ -111,6 +122,7 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         oldest_queued_ms,
         forgotten,
         store,
+        clock,
         tenants,
     } = &status.stats;
     if let Some(trouble) = store.as_ref().and_then(Store::trouble) {
@@ -121,6 +133,12 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
     ))?;
     if let Some(room) = store.as_ref().and_then(Store::room) {
         output.line(room)?;
+    }
+    if let Some(step) = clock.as_ref().and_then(|clock| clock.step_ms) {
+        output.line(output.bold(format!(
+            "the system's clock was set by {} s and is not followed; if it is right: taskyard clock accept",
+            step / 1_000
+        )))?;
     }
     if *parked > 0 {
         output.line(format!(

@@ -163,6 +163,14 @@ impl Config {
                 "limits.{key}: must be at least 1, or nothing would ever run"
             );
         }
+        ensure!(
+            self.clock.max_step_seconds >= 1,
+            "clock.max_step_seconds: must be at least 1, or every drift of the clock would be a step"
+        );
+        ensure!(
+            self.clock.max_absence_days >= 1,
+            "clock.max_absence_days: must be at least 1, or each start would ask for an operator"
+        );
         let retry = &self.retry;
         ensure!(
             retry.max_attempts >= 1,

@@ -67,6 +67,8 @@ pub(crate) struct Config {
     /// How the other commands call a host.
     #[serde(skip_serializing_if = "CliConfig::is_empty")]
     pub(crate) cli: CliConfig,
+    /// What of the system's clock is believed.
+    pub(crate) clock: taskyard_clock::Config,
     /// How much may be queued and run.
     pub(crate) limits: QueueLimits,
     /// How much memory requests and answers may hold.
@@ -115,6 +117,7 @@ impl Default for Config {
             sync: true,
             tls: None,
             cli: CliConfig::default(),
+            clock: taskyard_clock::Config::default(),
             limits: QueueLimits::default(),
             memory: MemoryConfig::default(),
             retry: RetryPolicy::default(),

@@ -15,6 +15,10 @@ log_format = "human"
 shutdown_grace_seconds = 10
 sync = true
 
+[clock]
+max_step_seconds = 300
+max_absence_days = 30
+
 [limits]
 max_runs = 256
 max_runs_per_agent = 256

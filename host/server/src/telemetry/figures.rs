@@ -126,6 +126,10 @@ fn describe() {
             "When the TLS certificate ends, in seconds since 1970",
         ),
         (
+            "taskyard_clock_step_seconds",
+            "How far the system's clock is ahead of the host's time, if that is a step that is not followed; else 0",
+        ),
+        (
             "taskyard_delivery_lanes",
             "Webhooks with something to deliver, now or later",
         ),

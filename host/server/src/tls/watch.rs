@@ -74,7 +74,7 @@ impl Watch {
         if found.is_ok_and(|found| found != self.seen) {
             self.take_up().await;
         }
-        self.reminder.remind(self.tls.keys().end, self.clock.now());
+        self.reminder.remind(self.tls.keys().end, self.clock.wall());
     }
 
     /// Takes up the files. If they cannot be used, everything stays as it was.

@@ -5,6 +5,8 @@
 pub(crate) struct Settings {
     /// Keys of the configuration and their values.
     keys: Vec<(String, String)>,
+    /// Variables of the environment that set no key.
+    variables: Vec<(String, String)>,
     /// Further words on the command line.
     arguments: Vec<String>,
 }
@@ -13,6 +15,12 @@ impl Settings {
     /// Sets a key, written as in the configuration: `limits.max_runs`.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.keys.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.variables.push((name.to_owned(), value.to_string()));
         self
     }
 
@@ -35,11 +43,13 @@ impl Settings {
         &self.arguments
     }
 
-    /// The environment variables that set the keys.
+    /// The environment: what sets the keys, and the rest.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (String, &str)> {
-        self.keys.iter().map(|(key, value)| {
+        let keys = self.keys.iter().map(|(key, value)| {
             let name = key.to_uppercase().replace('.', "__");
             (format!("TASKYARD_{name}"), value.as_str())
-        })
+        });
+        let others = self.variables.iter();
+        keys.chain(others.map(|(name, value)| (name.clone(), value.as_str())))
     }
 }

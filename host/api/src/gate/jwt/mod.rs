@@ -91,7 +91,7 @@ impl Issuers {
             self.refusals.other_algorithm(config, &self.clock);
             return Err(wrong("an algorithm that is not allowed"));
         }
-        claims::check_times(config, &token.claims, self.clock.now()).map_err(wrong)?;
+        claims::check_times(config, &token.claims, self.clock.wall()).map_err(wrong)?;
         let keys = source.keys_with(token.key_id.as_deref()).await;
         let keys = keys.map_err(Denied::Unavailable)?;
         if !keys.signed(&token) {
