@@ -227,6 +227,7 @@ mod tests {
             folder: folder.path().to_owned(),
             sync: false,
             max_open_files: None,
+            accept_data_loss: false,
         };
         Storage::open(&config, |_| {}).unwrap()
     }

@@ -76,6 +76,7 @@ fn open(folder: &TempDir, clock: &Clock, config: &Config) -> Broker {
         folder: folder.path().to_owned(),
         sync: false,
         max_open_files: None,
+        accept_data_loss: false,
     };
     let sources = Sources {
         clock: clock.clone(),

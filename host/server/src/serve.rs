@@ -36,7 +36,11 @@ use crate::{admin_token, clock_watch, hello, memory, preload, telemetry};
 ///
 /// # Errors
 /// For the operator: why it cannot start, or what broke while it ran.
-pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Exit> {
+pub(crate) async fn serve(
+    config: Config,
+    load: &[PathBuf],
+    accept_data_loss: bool,
+) -> anyhow::Result<Exit> {
     telemetry::logs::start(&config)?;
     let mut signals = Signals::listen()?;
     let figures = telemetry::figures::start()?;
@@ -46,7 +50,7 @@ pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Ex
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
         () = signals.next() => return Ok(Exit::Ok),
-        started = start(config, load, figures, files) => started?,
+        started = start(config, load, accept_data_loss, figures, files) => started?,
     };
     let failed = tokio::select! {
         () = signals.next() => None,
@@ -66,10 +70,11 @@ pub(crate) async fn serve(config: Config, load: &[PathBuf]) -> anyhow::Result<Ex
 async fn start(
     config: Config,
     load: &[PathBuf],
+    accept_data_loss: bool,
     figures: PrometheusHandle,
     files: Budget,
 ) -> anyhow::Result<Running> {
-    let host = Host::new(config, files)?;
+    let host = Host::new(config, files, accept_data_loss)?;
     preload::load(&host.broker, load).await?;
     preload::configure(&host.broker, &host.config.agents).await?;
     host.start(figures).await
@@ -117,7 +122,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(config: Config, files: Budget) -> anyhow::Result<Self> {
+    fn new(config: Config, files: Budget, accept_data_loss: bool) -> anyhow::Result<Self> {
         let config = within(config, files);
         let clock = clock_watch::resume(&config.data_dir, config.clock);
         let ids = IdSource::system();
@@ -129,6 +134,7 @@ impl Host {
             folder: config.data_dir.clone(),
             sync: config.sync,
             max_open_files: u32::try_from(files.store).ok(),
+            accept_data_loss,
         };
         let broker = Broker::open(&storage, broker_config(&config), sources)?;
         // Only now is it certain that no other host uses the folder. One that was killed may have left

@@ -12,6 +12,9 @@ use taskyard_task::{Commit, Partition};
 use crate::apply::{Applier, ApplyError};
 use crate::database::Database;
 use crate::key;
+use crate::marker::{Acknowledged, Marker};
+use crate::read::ReadError;
+use crate::recovery;
 use crate::table::Table;
 
 /// A commit and the number that it is to get in its partition, from 1.
@@ -81,18 +84,27 @@ pub(crate) struct LocalLog {
     db: Arc<Database>,
     applier: Applier,
     write: WriteOptions,
+    marker: Marker,
+    acknowledged: Acknowledged,
     /// After a failed write, what the disk holds is anybody's guess until the database was opened again.
     failed: bool,
 }
 
 impl LocalLog {
-    pub(crate) fn new(db: Arc<Database>, sync: bool) -> Self {
+    pub(crate) fn new(
+        db: Arc<Database>,
+        sync: bool,
+        marker: Marker,
+        acknowledged: Acknowledged,
+    ) -> Self {
         let mut write = WriteOptions::default();
         write.set_sync(sync);
         Self {
             db,
             applier: Applier::default(),
             write,
+            marker,
+            acknowledged,
             failed: false,
         }
     }
@@ -108,7 +120,30 @@ impl LocalLog {
             batch.put_cf(meta, key::last_commit(partition), number.to_be_bytes());
         }
         tables.db().write_opt(batch, &self.write)?;
+        for (partition, number) in last_numbers(group) {
+            self.acknowledged.set(partition, number);
+        }
+        self.acknowledged.sequence = tables.db().latest_sequence_number();
+        self.marker.write(&self.acknowledged);
         Ok(())
+    }
+
+    /// What was acknowledged must be there after the database was opened again.
+    fn find_acknowledged(&mut self) -> Result<(), Trouble> {
+        let unclear = |error: ReadError| Trouble::Unclear(error.to_string());
+        let tables = self.db.tables().map_err(unclear)?;
+        let found =
+            recovery::found_in(tables.db()).map_err(|error| Trouble::Unclear(error.to_string()))?;
+        match self.acknowledged.lost_in(&found) {
+            0 => {
+                self.acknowledged = found;
+                self.marker.write(&self.acknowledged);
+                Ok(())
+            }
+            lost => Err(Trouble::Final(format!(
+                "{lost} acknowledged commits are no longer on the disk"
+            ))),
+        }
     }
 }
 
@@ -154,6 +189,7 @@ impl CommitLog for LocalLog {
 
     fn recover(&mut self) -> Result<(), Trouble> {
         self.db.reopen()?;
+        self.find_acknowledged()?;
         // Its counters are those of batches that may not have been written.
         self.applier = Applier::default();
         self.failed = false;

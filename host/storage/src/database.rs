@@ -63,10 +63,7 @@ impl Database {
     /// Opens the database in `folder`, which exists.
     pub(crate) fn open(folder: &Path, max_open_files: Option<u32>) -> Result<Self, OpenError> {
         let opened = open(folder, max_open_files);
-        let opened = opened.map_err(|error| OpenError::Other {
-            folder: folder.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let opened = opened.map_err(|error| OpenError::database(folder, &error))?;
         Ok(Self {
             folder: folder.to_owned(),
             max_open_files,
@@ -172,6 +169,8 @@ fn open(folder: &Path, max_open_files: Option<u32>) -> Result<DB, rocksdb::Error
     options.create_missing_column_families(true);
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     options.set_max_total_wal_size(MAX_WAL_BYTES);
+    // A log that is gone is missed, not taken for one that never was.
+    options.set_track_and_verify_wals_in_manifest(true);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
     if let Some(most) = max_open_files {

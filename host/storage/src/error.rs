@@ -45,6 +45,19 @@ pub enum OpenError {
         /// The oldest that this version knows.
         known: u32,
     },
+    /// Something that was acknowledged cannot be read.
+    #[error(
+        "the data folder {folder} is damaged: {what}; {cost}. Restore a backup, or start once with \
+         `taskyard serve --accept-data-loss` to go on without what cannot be read"
+    )]
+    Damaged {
+        /// The folder.
+        folder: PathBuf,
+        /// Which file, and where.
+        what: String,
+        /// What going on without it loses.
+        cost: String,
+    },
     /// The database cannot be opened.
     #[error("cannot open the database in the data folder {folder}: {reason}")]
     Other {
@@ -56,6 +69,21 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What the database said when it was opened.
+    pub(crate) fn database(folder: &Path, error: &rocksdb::Error) -> Self {
+        match error.kind() {
+            rocksdb::ErrorKind::Corruption => Self::Damaged {
+                folder: folder.to_owned(),
+                what: error.to_string(),
+                cost: "it is not known what that affects".to_owned(),
+            },
+            _ => Self::Other {
+                folder: folder.to_owned(),
+                reason: error.to_string(),
+            },
+        }
+    }
+
     /// What the system said when it was asked for `path`.
     pub(crate) fn system(folder: &Path, path: &Path, error: io::Error) -> Self {
         Self::System {

@@ -9,6 +9,7 @@ mod claim;
 mod commit_log;
 mod committer;
 mod count;
+mod crc32c;
 mod database;
 mod derive;
 mod ended;
@@ -19,12 +20,14 @@ mod health;
 mod key;
 mod list;
 mod log;
+mod marker;
 #[doc(hidden)]
 pub mod measured;
 mod open;
 mod operator;
 mod read;
 mod record;
+mod recovery;
 mod shortage;
 mod space;
 mod state;
@@ -32,6 +35,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod wal;
 
 pub use commit_log::{AppendError, CommitLog, Numbered, Trouble};
 pub use committer::{Durable, Failed, Reservation, ReservedBytes};

@@ -13,6 +13,7 @@ use crate::error::OpenError;
 use crate::health::Health;
 use crate::key;
 use crate::read::ReadError;
+use crate::recovery;
 use crate::space::Space;
 use crate::table::Table;
 use crate::upgrade;
@@ -31,6 +32,8 @@ pub struct Config {
     pub sync: bool,
     /// Files of the tables that may be open at once; all of them if nothing is said.
     pub max_open_files: Option<u32>,
+    /// Whether a damaged folder is opened without what cannot be read, instead of being refused.
+    pub accept_data_loss: bool,
 }
 
 /// The handle to a data folder. Cheap to clone. The last clone to be dropped writes what was handed
@@ -77,6 +80,7 @@ impl Storage {
         let folder = config.folder.join("db");
         std::fs::create_dir_all(&folder)
             .map_err(|error| OpenError::system(&config.folder, &folder, error))?;
+        let expected = recovery::check(config, &folder)?;
         let db = Database::open(&folder, config.max_open_files)?;
         let db = Arc::new(db);
         let other = |reason: String| OpenError::Other {
@@ -84,9 +88,12 @@ impl Storage {
             reason,
         };
         let tables = db.tables().map_err(|error| other(error.to_string()))?;
+        let found = expected.compare(config, tables.db())?;
         check_format(tables.db(), &folder)?;
         drop(tables);
-        let log = around(Box::new(LocalLog::new(Arc::clone(&db), config.sync)));
+        let marker = expected.marker(&config.folder, &found)?;
+        let log = LocalLog::new(Arc::clone(&db), config.sync, marker, found);
+        let log = around(Box::new(log));
         let committer = Committer::start(log, Box::new(on_applied));
         Ok(Self {
             committer: Arc::new(committer.map_err(|error| other(error.to_string()))?),

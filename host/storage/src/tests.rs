@@ -1,6 +1,7 @@
 //! The tables as a whole: what survives, what is refused, what happens when the disk does not answer.
 
 mod arbitrary;
+mod damage;
 mod faults;
 mod forget;
 mod list;
@@ -26,6 +27,7 @@ fn config(folder: &TempDir) -> Config {
         folder: folder.path().to_owned(),
         sync: true,
         max_open_files: None,
+        accept_data_loss: false,
     }
 }
 

@@ -81,6 +81,7 @@ fn batches() -> Batches {
         folder: folder.path().to_owned(),
         sync: false,
         max_open_files: None,
+        accept_data_loss: false,
     };
     let storage = Storage::open(&config, |_| ()).expect("a new data folder");
     let mut batches = Batches::of(&storage);

@@ -23,6 +23,7 @@ fn house(config: &Config) -> House {
         folder: folder.path().to_owned(),
         sync: false,
         max_open_files: None,
+        accept_data_loss: false,
     };
     let clock = Clock::simulated(Timestamp(1_000_000));
     let sources = Sources {

@@ -108,6 +108,7 @@ impl Host {
             folder: folder.path().to_owned(),
             sync: false,
             max_open_files: None,
+            accept_data_loss: false,
         };
         let settings = taskyard_broker::Config {
             default_agent,

@@ -518,6 +518,7 @@ pub(super) fn open_on<L: CommitLog + 'static>(
         folder: folder.path().to_owned(),
         sync: false,
         max_open_files: None,
+        accept_data_loss: false,
     };
     let storage = Storage::open_with_log(&config, applied, disk).unwrap();
     let sources = Sources {

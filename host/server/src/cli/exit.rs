@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use taskyard_storage::OpenError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -18,6 +20,8 @@ pub(crate) enum Exit {
     NotFound = 5,
     /// The task is parked.
     TaskParked = 6,
+    /// The data folder is damaged.
+    Damaged = 7,
 }
 
 /// What `--help` says about exit codes. Code 2 is clap's.
@@ -29,7 +33,8 @@ Exit codes:
   3  the task failed, was rejected or was canceled
   4  the task waits for an answer or for credentials
   5  there is no such task, agent, plugin or key
-  6  the task is parked: only the operator of its host can help it on";
+  6  the task is parked: only the operator of its host can help it on
+  7  the data folder is damaged, and `serve` does not go on without being told to";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -66,6 +71,9 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
     }
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr(), "taskyard: {error:#}");
+    if let Some(OpenError::Damaged { .. }) = error.downcast_ref() {
+        return Exit::Damaged;
+    }
     match error.downcast_ref::<NotFound>() {
         Some(_) => Exit::NotFound,
         None => Exit::Error,
@@ -107,6 +115,7 @@ mod tests {
             Exit::TaskWaits,
             Exit::NotFound,
             Exit::TaskParked,
+            Exit::Damaged,
         ] {
             assert!(HELP.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
         }

@@ -110,6 +110,9 @@ struct ServeArgs {
     /// Load these components first, unless they are deployed already
     #[arg(long, num_args = 1.., value_name = "FILE")]
     load: Vec<PathBuf>,
+    /// Go on with a damaged data folder, without what cannot be read of it
+    #[arg(long)]
+    accept_data_loss: bool,
 }
 
 /// Does what the command line says.
@@ -128,7 +131,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(args) => {
             let config = configuration(&global, &args)?;
-            block_on(serve::serve(config, &args.load))
+            block_on(serve::serve(config, &args.load, args.accept_data_loss))
         }
         Command::Plugin(args) => block_on(plugin::run(args, local(&global)?, output)),
         Command::Task(args) => block_on(task::run(args, &local(&global)?, output)),

@@ -9,6 +9,7 @@ use taskyard_task::{Change, Header, Phase, TaskState};
 
 use super::*;
 use crate::commit_log::LocalLog;
+use crate::marker::{Acknowledged, Marker};
 
 /// What happens to a task: a new state some time later, or that it is forgotten.
 #[derive(Debug, Clone)]
@@ -64,8 +65,11 @@ impl World {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let storage = Storage::open(&config(&folder), |_| {}).unwrap();
+        let told = Acknowledged::default();
+        let marker = Marker::start(folder.path(), 0, &told).unwrap();
+        let log = LocalLog::new(Arc::clone(&storage.db), false, marker, told);
         Self {
-            log: LocalLog::new(Arc::clone(&storage.db), false),
+            log,
             storage,
             tasks: BTreeMap::new(),
             now: Timestamp(1_700_000_000_000),
