@@ -5,6 +5,7 @@
 //! workers can do in `guests`, and what crashes cost in `crash`.
 
 mod bodies;
+mod damage;
 mod disk;
 mod idle;
 mod time;
