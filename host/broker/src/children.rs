@@ -68,7 +68,7 @@ impl Run {
     ) -> Result<ChildBegun, Error> {
         let broker = &self.broker;
         let agent = broker.shared.agents.open_for_new_tasks(agent)?;
-        broker.check_disk()?;
+        broker.check_disk_for(&self.header.tenant)?;
         broker.check_room(&self.header.tenant)?;
         let new = self.child_task(&agent, ticket, call, lineage);
         let id = new.id;

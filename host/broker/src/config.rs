@@ -41,6 +41,9 @@ pub struct QueueLimits {
     pub max_queued: u32,
     /// Tasks in line for one tenant; new ones are refused beyond it.
     pub max_queued_per_tenant: u32,
+    /// What one tenant may keep on the disk, in bytes; what it brings is refused beyond it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes_per_tenant: Option<u64>,
 }
 
 impl Default for QueueLimits {
@@ -52,6 +55,7 @@ impl Default for QueueLimits {
             max_runs_per_tenant: 256,
             max_queued: 100_000,
             max_queued_per_tenant: 20_000,
+            max_bytes_per_tenant: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use taskyard_storage::Space;
+use taskyard_task::Tenant;
 
 use crate::broker::Broker;
 use crate::config::DiskLimits;
@@ -31,6 +32,8 @@ pub(crate) enum Full {
     Reserve,
     /// The database is as large as it may be.
     Max,
+    /// The tenant keeps as much as it may.
+    Tenant,
 }
 
 impl fmt::Display for Full {
@@ -39,6 +42,7 @@ impl fmt::Display for Full {
             Self::Reserve => {
                 "the host takes no new work: what its disk has left is for work that is under way (storage.reserve_bytes)"
             }
+            Self::Tenant => "the tenant keeps as much as it may (limits.max_bytes_per_tenant)",
             Self::Max => {
                 "the host takes no new work: its database is as large as it may be (storage.max_bytes)"
             }
@@ -141,14 +145,19 @@ impl Disk {
 impl Broker {
     /// Whether the disk has room for new work.
     pub(crate) fn check_disk(&self) -> Result<(), Error> {
-        let Some(full) = self.shared.disk.full() else {
+        self.shared.disk.full().map_or(Ok(()), refuse)
+    }
+
+    /// Whether it has room for what a tenant brings.
+    pub(crate) fn check_disk_for(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.check_disk()?;
+        let Some(most) = self.shared.config.limits.max_bytes_per_tenant else {
             return Ok(());
         };
-        metrics::counter!("taskyard_tasks_refused_total").increment(1);
-        Err(Error::StorageFull {
-            what: full.to_string(),
-            retry_after: RETRY_AFTER,
-        })
+        match self.shared.storage.usage(tenant)?.bytes() >= most {
+            true => refuse(Full::Tenant),
+            false => Ok(()),
+        }
     }
 
     /// Looks at the disk now and then, until the host ends.
@@ -168,6 +177,14 @@ impl Broker {
             }
         }
     }
+}
+
+fn refuse(full: Full) -> Result<(), Error> {
+    metrics::counter!("taskyard_tasks_refused_total").increment(1);
+    Err(Error::StorageFull {
+        what: full.to_string(),
+        retry_after: RETRY_AFTER,
+    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl Broker {
         request: PushRequest,
     ) -> Result<PushConfig, Error> {
         self.visible(caller, agent, task)?;
-        self.check_disk()?;
+        self.check_disk_for(&caller.tenant)?;
         self.check_webhook(&request).await?;
         let config = self.push_config_of(request);
         let input = Input::PutPushConfig(config.clone());

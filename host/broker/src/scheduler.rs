@@ -272,6 +272,7 @@ mod tests {
             max_runs_per_tenant: per_tenant,
             max_queued: 1_000,
             max_queued_per_tenant: 500,
+            max_bytes_per_tenant: None,
         }
     }
 

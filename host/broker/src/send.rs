@@ -208,7 +208,7 @@ impl Broker {
         remember: Option<(Digest, Digest)>,
         check: impl FnOnce(&Header) -> Result<(), Error> + Send,
     ) -> Result<Sent, Error> {
-        self.check_disk()?;
+        self.check_disk_for(&caller.tenant)?;
         let input = Input::Message {
             message: request.message,
             push: request.push.map(|push| self.push_config_of(push)),
@@ -260,7 +260,7 @@ impl Broker {
         remember: Option<(Digest, Digest)>,
     ) -> Result<(NewTask, usize), Error> {
         let agent = self.shared.agents.open_for_new_tasks(&request.agent)?;
-        self.check_disk()?;
+        self.check_disk_for(&caller.tenant)?;
         self.check_room(&caller.tenant)?;
         let partition = remember.map(|(key, _)| partition_of(key));
         let id = self.shared.sources.ids.task_id(partition);

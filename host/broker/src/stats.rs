@@ -28,6 +28,8 @@ pub struct Stats {
     pub clock: ClockStats,
     /// By tenant, those with the longest lines first.
     pub tenants: Vec<TenantStats>,
+    /// What tenants keep on the disk, those with most first.
+    pub usage: Vec<TenantUsage>,
 }
 
 /// Whether the data folder can be written.
@@ -71,6 +73,21 @@ pub struct Forgotten {
     pub in_use: u64,
 }
 
+/// What one tenant keeps on the disk.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantUsage {
+    /// The tenant; empty for the default one.
+    pub tenant: String,
+    /// Its tasks.
+    pub tasks: u64,
+    /// The logs of its tasks.
+    pub log_bytes: u64,
+    /// What is large in them: artifacts, files in messages.
+    pub content_bytes: u64,
+    /// State of its workers.
+    pub state_bytes: u64,
+}
+
 /// What one tenant has in line and running.
 #[derive(Debug, Clone, Serialize)]
 pub struct TenantStats {
@@ -112,6 +129,7 @@ impl Broker {
             store: self.store_stats(),
             clock: self.clock_stats(),
             tenants,
+            usage: self.usage(),
         }
     }
 
@@ -131,6 +149,22 @@ impl Broker {
             "the system's clock was set by {} s and is not followed; if it is right: taskyard clock accept",
             step_ms / 1_000
         ))
+    }
+
+    fn usage(&self) -> Vec<TenantUsage> {
+        let largest = self.shared.storage.largest_tenants(MAX_TENANTS);
+        let largest = largest.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell what tenants keep");
+            Vec::new()
+        });
+        let usage = largest.into_iter().map(|(tenant, usage)| TenantUsage {
+            tenant: tenant.to_string(),
+            tasks: usage.tasks,
+            log_bytes: usage.log_bytes,
+            content_bytes: usage.content_bytes,
+            state_bytes: usage.state_bytes,
+        });
+        usage.collect()
     }
 
     fn store_stats(&self) -> StoreStats {

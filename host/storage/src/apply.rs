@@ -14,6 +14,7 @@ use crate::key;
 use crate::read::{ReadError, end_of_prefix, up_to};
 use crate::record;
 use crate::table::Table;
+use crate::usage::{Usages, length};
 
 /// A task's log is deleted entry by entry up to this many, which need not be read for it. A range is one
 /// write for any number, but each range that is not in a file yet makes the next reads slower, and many
@@ -38,6 +39,7 @@ pub(crate) enum ApplyError {
 pub(crate) struct Applier {
     pub(crate) counts: Counts<Number>,
     pub(crate) tallies: Counts<Tally>,
+    pub(crate) usages: Usages,
     /// Keys of tasks' own state that are written in the batch that is being made.
     pub(crate) fresh: BTreeSet<Vec<u8>>,
 }
@@ -66,6 +68,7 @@ impl Applier {
         group: impl IntoIterator<Item = &'a Commit>,
     ) -> Result<(), ApplyError> {
         self.fresh.clear();
+        self.usages.begin();
         let mut rows = Rows { db, batch };
         let mut moves = Moves::default();
         for commit in group {
@@ -73,6 +76,7 @@ impl Applier {
                 self.change(&mut rows, &mut moves, commit, change)?;
             }
         }
+        self.usage(&rows, &moves.0)?;
         for moved in moves.0.into_values() {
             self.derive(&mut rows, moved)?;
         }
@@ -82,7 +86,8 @@ impl Applier {
     /// Writes what was counted since the last call.
     pub(crate) fn write_counts(&mut self, rows: &mut Rows<'_>) -> Result<(), ApplyError> {
         self.counts.write(rows)?;
-        self.tallies.write(rows)
+        self.tallies.write(rows)?;
+        self.usages.counts.write(rows)
     }
 
     fn change<'a>(
@@ -98,8 +103,14 @@ impl Applier {
                 // At once, because it names the entry that is the last one now.
                 rows.parked(before.as_deref(), after)
             }
+            Change::Append { task, seq, entry } => {
+                let (log, content) = rows.append(&key::log(*task, *seq), entry)?;
+                self.usages.appended(*task, log, content);
+                Ok(())
+            }
             Change::Forget { header, keys } => {
                 moves.add(header.id, Some(header), None);
+                self.usages.forgot(rows, header.id)?;
                 rows.forget(header, keys)
             }
             Change::PutState {
@@ -123,7 +134,6 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn simple(&mut self, commit: &Commit, change: &Change) -> Result<(), ApplyError> {
         match change {
-            Change::Append { task, seq, entry } => self.append(&key::log(*task, *seq), entry),
             Change::Outline { task, outline } => {
                 self.put(Table::Outline, &key::task(*task), outline)
             }
@@ -181,20 +191,25 @@ impl<'a> Rows<'a> {
             Change::PutApiKey { key } => self.put(Table::ApiKey, &key.id.to_bytes(), key),
             Change::DeleteApiKey { id } => self.delete(Table::ApiKey, &id.to_bytes()),
             Change::Header { .. }
+            | Change::Append { .. }
             | Change::Forget { .. }
             | Change::PutState { .. }
             | Change::DropState { .. } => Ok(()),
         }
     }
 
-    /// What is large is kept apart, so that whoever does not need it does not read it.
-    fn append(&mut self, key: &[u8], entry: &Entry) -> Result<(), ApplyError> {
+    /// What is large is kept apart, so that whoever does not need it does not read it. Tells how much is in
+    /// the log, and how much apart.
+    fn append(&mut self, key: &[u8], entry: &Entry) -> Result<(i64, i64), ApplyError> {
+        let whole = record::encode(entry)?;
         if !entry.has_much_content() {
-            return self.put(Table::Log, key, entry);
+            self.put_raw(Table::Log, key, &whole)?;
+            return Ok((length(&whole), 0));
         }
-        self.put(Table::Content, key, entry)?;
-        let light = LightEntry::of(entry.clone());
-        self.put_raw(Table::Log, key, &record::encode_light(&light)?)
+        self.put_raw(Table::Content, key, &whole)?;
+        let light = record::encode_light(&LightEntry::of(entry.clone()))?;
+        self.put_raw(Table::Log, key, &light)?;
+        Ok((length(&light), length(&whole)))
     }
 
     /// The entry that parks a task is the last one of the decision that does.

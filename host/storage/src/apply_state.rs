@@ -9,7 +9,9 @@ use crate::apply::{Applier, ApplyError, Rows};
 use crate::count::Number;
 use crate::key;
 use crate::read::end_of_prefix;
+use crate::record;
 use crate::table::Table;
+use crate::usage::length;
 
 /// An ended task's keys are deleted one by one up to this many. A range is one write for any number, but
 /// each range that is not in a file yet makes the next reads slower, and many small tasks end.
@@ -28,9 +30,12 @@ impl Applier {
         if let Some(moment) = before.expires_at() {
             rows.delete(Table::StateExpiry, &key::state_expiry(moment, place, name))?;
         }
-        match after {
-            Some(stored) => {
-                rows.put(Table::State, &key, stored)?;
+        let value = after.map(record::encode).transpose()?;
+        let size = value.as_deref().map_or(0, length);
+        self.usages.put_state(rows, (place, &key), before, size)?;
+        match after.zip(value) {
+            Some((stored, value)) => {
+                rows.put_raw(Table::State, &key, &value)?;
                 if let Some(moment) = stored.expires_at {
                     let expiry = key::state_expiry(moment, place, name);
                     rows.put(Table::StateExpiry, &expiry, &(place, name))?;
@@ -62,6 +67,7 @@ impl Applier {
             1..=FEW => self.drop_each(rows, &prefix)?,
             _ => rows.delete_prefix(Table::State, prefix)?,
         }
+        self.usages.dropped_state(rows, task)?;
         let key = key::state_count(&place);
         self.counts.change(rows, key, |count| count.0 = 0)
     }

@@ -442,6 +442,35 @@ pub(crate) fn state_count(at: &StatePlace) -> Vec<u8> {
     Writer::new().byte(STATE_COUNT).bytes(&place(at)).done()
 }
 
+/// Where it is counted what a task keeps.
+pub(crate) fn usage_of_task(task: TaskId) -> Vec<u8> {
+    Writer::new().byte(b't').task(task).done()
+}
+
+/// What the keys begin with under which it is counted what tenants keep.
+pub(crate) const USAGE_OF: &[u8] = b"n";
+
+/// Where it is counted what a tenant keeps.
+pub(crate) fn usage_of(tenant: &Tenant) -> Vec<u8> {
+    let writer = Writer::new().bytes(USAGE_OF);
+    writer.text(tenant.as_str()).done()
+}
+
+pub(crate) fn read_usage_of(key: &[u8]) -> Option<Tenant> {
+    let mut reader = Reader(key.strip_prefix(USAGE_OF)?);
+    reader.text()?.parse().ok()
+}
+
+/// Where a row of state is counted: with the task or the tenant that it belongs to.
+pub(crate) fn usage_of_state(row: &[u8]) -> Option<Vec<u8>> {
+    let (place, rest) = row.split_first()?;
+    let mut reader = Reader(rest);
+    match place {
+        b't' => Some(usage_of_task(reader.task()?)),
+        _ => Some(usage_of(&reader.text()?.parse().ok()?)),
+    }
+}
+
 /// What the keys begin with under which ended tasks are counted.
 pub(crate) const ENDED_COUNT: u8 = 0xfd;
 
@@ -600,6 +629,7 @@ mod tests {
             let _ = (read_timer(&bytes), read_lane(&bytes), read_outbox_seq(&bytes), read_index_suffix(&bytes));
             let _ = (read_state(&bytes, 3), read_state_expiry(&bytes));
             let _ = (read_ended(&bytes), read_task_key(&bytes));
+            let _ = (read_usage_of(&bytes), usage_of_state(&bytes));
         }
     }
 }

@@ -35,6 +35,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod usage;
 mod wal;
 
 pub use commit_log::{AppendError, CommitLog, Numbered, Trouble};
@@ -50,3 +51,4 @@ pub use operator::ParkedRow;
 pub use read::{ReadError, WorkItem};
 pub use space::Space;
 pub use state::{Expired, StateKeys};
+pub use usage::Usage;

@@ -22,6 +22,8 @@ pub(crate) enum Table {
     Tally,
     /// What else is counted -> how many.
     Count,
+    /// Task, or tenant -> what it keeps on the disk.
+    Usage,
     /// Tenant, moment, task that ended then -> nothing.
     Ended,
     /// Partition, task -> work item.
@@ -61,7 +63,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Meta,
         Self::Log,
         Self::Content,
@@ -71,6 +73,7 @@ impl Table {
         Self::Index,
         Self::Tally,
         Self::Count,
+        Self::Usage,
         Self::Ended,
         Self::Work,
         Self::Timer,
@@ -102,6 +105,7 @@ impl Table {
             Self::Index => "index",
             Self::Tally => "tally",
             Self::Count => "count",
+            Self::Usage => "usage",
             Self::Ended => "ended",
             Self::Work => "work",
             Self::Timer => "timer",

@@ -10,6 +10,7 @@ mod reading;
 mod round_trip;
 mod state;
 mod upgrade;
+mod usage;
 
 use std::sync::Arc;
 

@@ -8,9 +8,11 @@ use taskyard_task::commit::Remembered;
 use taskyard_task::{Header, LightEntry, Outline};
 
 use crate::apply::{Applier, ApplyError, Rows};
+use crate::count::Counts;
 use crate::key;
 use crate::read::{self, ReadError, damaged, decode, end_of_prefix, up_to};
 use crate::table::Table;
+use crate::usage::{Growth, Usage, length};
 
 /// Records whose rows are written at once, and how many bytes of them: some hold all content of a task.
 const MOST: usize = 1_024;
@@ -37,7 +39,55 @@ pub(crate) fn from(db: &DB, format: u32) -> Result<(), UpgradeError> {
     if format <= 2 {
         from_2(db)?;
     }
-    from_3(db)
+    if format <= 3 {
+        from_3(db)?;
+    }
+    from_4(db)
+}
+
+/// From format 4: it was not counted what tasks and tenants keep.
+fn from_4(db: &DB) -> Result<(), UpgradeError> {
+    tracing::info!("brings the data folder forward from format 4; this happens once");
+    clear(db, Table::Usage, &[u8::MAX; 9])?;
+    let mut counts = Counts::<Usage>::default();
+    for table in [Table::Log, Table::Content, Table::State] {
+        each_page(db, table, |rows, page| {
+            for (key, value) in page {
+                if let Some((key, growth)) = kept(table, key, value) {
+                    counts.change(rows, key, |usage| usage.add(growth))?;
+                }
+            }
+            Ok(counts.write(rows)?)
+        })?;
+    }
+    let tasks = each_page(db, Table::Header, |rows, page| {
+        for (_, value) in page {
+            let header: Header = decode(Table::Header, value)?;
+            let task = key::usage_of_task(header.id);
+            counts.change(rows, task.clone(), |usage| usage.tasks += 1)?;
+            let growth = Growth::of(counts.current(rows, &task)?);
+            let tenant = key::usage_of(&header.tenant);
+            counts.change(rows, tenant, |usage| usage.add(growth))?;
+        }
+        Ok(counts.write(rows)?)
+    })?;
+    tracing::info!(tasks, "brought the data folder forward to format 5");
+    Ok(())
+}
+
+/// Where a row is counted, and by how much.
+fn kept(table: Table, key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Growth)> {
+    let (mut growth, bytes) = (Growth::default(), length(value));
+    match table {
+        Table::Log => growth.log = bytes,
+        Table::Content => growth.content = bytes,
+        _ => {
+            growth.state = bytes;
+            return Some((key::usage_of_state(key)?, growth));
+        }
+    }
+    let task = key::Reader(key).task()?;
+    Some((key::usage_of_task(task), growth))
 }
 
 /// From format 3: what the long log of an ended task amounts to had all content of its artifacts, and the

@@ -82,3 +82,50 @@ async fn a_database_that_is_as_large_as_it_may_be_takes_no_new_work_and_ends_wha
         assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
     }
 }
+
+/// What a tenant keeps, as the host tells operators.
+async fn kept(host: &Host, tenant: &str) -> Value {
+    let stats = host.admin().get("/v1/stats").await.body;
+    let tenants = stats["usage"].as_array().unwrap();
+    let found = tenants.iter().find(|it| it["tenant"] == tenant);
+    found.cloned().unwrap_or(Value::Null)
+}
+
+#[tokio::test]
+async fn a_tenant_that_keeps_as_much_as_it_may_keeps_nobody_else_out() {
+    const MOST: u64 = 1 << 20;
+    let settings = Settings::default().set("limits.max_bytes_per_tenant", MOST);
+    let host = Host::with(&["approval", "echo"], settings).await;
+    let greedy = host.agent("echo").of_tenant("greedy");
+    let asks = host.agent("approval").of_tenant("greedy");
+    let waits = asks.send(message("Deploy")).await;
+    let other = host.agent("echo").of_tenant("other");
+    other.send(message("small")).await;
+
+    // One task is far beyond the limit: the message, and the artifact that repeats it.
+    let large = greedy.begin(message(&"x".repeat(2 << 20))).await;
+    assert_eq!(task::state(&greedy.ended(&large).await), "COMPLETED");
+    let usage = kept(&host, "greedy").await;
+    assert_eq!(usage["tasks"], 2, "{usage}");
+    assert!(usage["content_bytes"].as_u64() > Some(MOST), "{usage}");
+    refused(&greedy, message("more")).await;
+    refused(&asks, follow_up(task::id(&waits), "yes")).await;
+    assert_eq!(look(&host.url(), "/readyz").await.0, 200);
+    let status = taskyard(&host, &["status"]).exits(0).stdout;
+    assert!(status.contains("CONTENT BYTES"), "{status}");
+
+    // The others do not notice, and it can still look at what it has and cancel it.
+    for _ in 0..4 {
+        other.send(message("small")).await;
+    }
+    assert_eq!(greedy.get(&large).await["id"], large.as_str());
+    let cancelled = asks.call("CancelTask", json!({"id": task::id(&waits)}));
+    assert_eq!(task::state(&cancelled.await), "CANCELED");
+    assert_eq!(kept(&host, "other").await["tasks"], 5);
+    // The tallies are as durable as what they count.
+    let before = kept(&host, "greedy").await;
+    host.kill();
+    host.restart().await;
+    assert_eq!(kept(&host, "greedy").await, before);
+    refused(&greedy, message("more")).await;
+}

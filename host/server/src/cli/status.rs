@@ -24,6 +24,9 @@ struct Stats {
     #[serde(default)]
     clock: Option<Clock>,
     tenants: Vec<Tenant>,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    usage: Vec<Usage>,
 }
 
 /// Whether the host follows the system's clock.
@@ -63,6 +66,16 @@ struct Tenant {
     queued: u64,
     running: u64,
     blocked_on: Option<String>,
+}
+
+/// What one tenant keeps.
+#[derive(Debug, Serialize, Deserialize)]
+struct Usage {
+    tenant: String,
+    tasks: u64,
+    log_bytes: u64,
+    content_bytes: u64,
+    state_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +137,7 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         store,
         clock,
         tenants,
+        usage,
     } = &status.stats;
     if let Some(trouble) = store.as_ref().and_then(Store::trouble) {
         output.line(output.bold(trouble))?;
@@ -155,16 +169,39 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         let header = ["TENANT", "IN LINE", "RUNNING", "BLOCKED ON"];
         output.table(header, tenants.iter().map(tenant))?;
     }
+    if !usage.is_empty() {
+        let header = [
+            "TENANT",
+            "TASKS",
+            "LOG BYTES",
+            "CONTENT BYTES",
+            "STATE BYTES",
+        ];
+        output.table(header, usage.iter().map(kept))?;
+    }
     delivery::table(&status.deliveries, output)
 }
 
-fn tenant(tenant: &Tenant) -> [String; 4] {
-    let name = match tenant.tenant.as_str() {
-        "" => "(default)",
-        name => name,
-    };
+fn kept(usage: &Usage) -> [String; 5] {
     [
-        name.to_owned(),
+        named(&usage.tenant),
+        usage.tasks.to_string(),
+        usage.log_bytes.to_string(),
+        usage.content_bytes.to_string(),
+        usage.state_bytes.to_string(),
+    ]
+}
+
+fn named(tenant: &str) -> String {
+    match tenant {
+        "" => "(default)".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn tenant(tenant: &Tenant) -> [String; 4] {
+    [
+        named(&tenant.tenant),
         tenant.queued.to_string(),
         tenant.running.to_string(),
         tenant.blocked_on.clone().unwrap_or_default(),
@@ -199,17 +236,22 @@ mod tests {
             (
                 json!({"state": "waiting", "reason": "no room"}),
                 Exit::Error,
-                "no room",
+                "takes no work: no room",
             ),
             (
                 json!({"state": "failed", "reason": "no disk"}),
                 Exit::Error,
-                "no disk; fix the disk, then restart the host",
+                "takes no work: no disk; fix the disk, then restart the host",
+            ),
+            (
+                json!({"state": "writable", "full": "takes no new work: storage.max_bytes"}),
+                Exit::Error,
+                "takes no new work: storage.max_bytes",
             ),
             (
                 json!({"state": "something newer"}),
                 Exit::Error,
-                "it does not say why",
+                "takes no work: it does not say why",
             ),
         ] {
             let stats = stats(store);

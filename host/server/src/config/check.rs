@@ -171,6 +171,10 @@ impl Config {
             self.clock.max_absence_days >= 1,
             "clock.max_absence_days: must be at least 1, or each start would ask for an operator"
         );
+        ensure!(
+            limits.max_bytes_per_tenant != Some(0),
+            "limits.max_bytes_per_tenant: 0 would refuse everything; leave it out if there is to be no limit"
+        );
         let retry = &self.retry;
         ensure!(
             retry.max_attempts >= 1,

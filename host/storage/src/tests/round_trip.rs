@@ -20,6 +20,7 @@ use crate::count::{Counter, Number, Tally};
 use crate::read::WorkItem;
 use crate::record;
 use crate::table::Table;
+use crate::usage::Usage;
 
 /// Checks a record of this table that `bytes` decide. What has no record is a key, checked in `key.rs`, or
 /// bytes that are stored as they are.
@@ -46,6 +47,7 @@ fn check(table: Table, bytes: &[u8], seen: &mut Seen) {
         Table::ApiKey => same::<ApiKey>(bytes, seen),
         Table::Count => same_counter::<Number>(bytes),
         Table::Tally => same_counter::<Tally>(bytes),
+        Table::Usage => same_counter::<Usage>(bytes),
         Table::Meta
         | Table::Index
         | Table::Ended

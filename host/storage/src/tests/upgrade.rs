@@ -49,6 +49,8 @@ fn as_format_2(storage: &Storage, headers: &[Header]) {
             put(table(Table::Index), &key, &[header.state.number()]);
         }
     }
+    db.delete_range_cf(table(Table::Usage), &[][..], &[u8::MAX; 9][..])
+        .unwrap();
     let key = key::ended_count(&"acme".parse().unwrap());
     db.delete_cf(table(Table::Count), key).unwrap();
     set_format(storage, 2);
@@ -67,6 +69,7 @@ fn derived(storage: &Storage) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
         Table::Index,
         Table::Tally,
         Table::Count,
+        Table::Usage,
         Table::Ended,
         Table::TaskKey,
     ];
