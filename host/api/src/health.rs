@@ -12,9 +12,16 @@ use crate::plain::problem;
 /// `GET /healthz` and `GET /readyz`.
 pub(crate) fn router(broker: Broker) -> Router {
     Router::new()
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .with_state(broker)
+}
+
+async fn alive(State(broker): State<Broker>) -> Response {
+    match broker.is_alive() {
+        Ok(()) => "ok\n".into_response(),
+        Err(reason) => problem(StatusCode::SERVICE_UNAVAILABLE, "failed", &reason),
+    }
 }
 
 async fn ready(State(broker): State<Broker>) -> Response {

@@ -77,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) runnable: Notify,
     /// A run is over.
     pub(crate) run_over: Notify,
+    /// Cancelled when the host is about to stop: it still works, and says that it is not ready.
+    pub(crate) leaving: CancellationToken,
     /// No new tasks, no new runs.
     pub(crate) closing: CancellationToken,
     /// Nothing can be stored any more.
@@ -149,6 +151,7 @@ impl Broker {
             scheduler: Mutex::new(scheduler),
             runnable: Notify::new(),
             run_over: Notify::new(),
+            leaving: CancellationToken::new(),
             closing: CancellationToken::new(),
             failed: CancellationToken::new(),
             background: TaskTracker::new(),
@@ -176,8 +179,17 @@ impl Broker {
         broker
             .shared
             .background
+            .spawn(broker.clone().run_commit_watch());
+        broker
+            .shared
+            .background
             .spawn(broker.clone().run_retention());
         Ok(broker)
+    }
+
+    /// Says that the host will stop, and goes on as before: who sends it work is to look for another host.
+    pub fn announce_shutdown(&self) {
+        self.shared.leaving.cancel();
     }
 
     /// Stops taking new tasks and starting new runs.

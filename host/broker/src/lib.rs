@@ -59,6 +59,6 @@ pub use push::{PushRequest, WebhookPolicy};
 pub use remotes::RemoteWork;
 pub use run::Run;
 pub use send::{IdempotencyKey, SendRequest, Sent, Wishes};
-pub use stats::{ClockStats, Forgotten, Stats, StoreStats, TenantStats};
+pub use stats::{ClockStats, Forgotten, Stats, StoreStats, TenantStats, WaitingStats};
 pub use taskyard_storage::Lane;
 pub use watch::Watch;

@@ -1,13 +1,22 @@
 //! What an operator sees at once: what is in line, what runs, and why something does not.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde::Serialize;
+use taskyard_storage::Health;
+use taskyard_task::TaskState;
 
 use crate::broker::Broker;
 
 /// How many tenants are listed, those with the longest lines first.
 const MAX_TENANTS: usize = 100;
+
+/// If the oldest commit waits for longer, the host is not ready: the disk hangs. A healthy one needs milliseconds,
+/// a busy one a second.
+pub(crate) const SLOW_COMMIT: Duration = Duration::from_secs(5);
+/// Tenants times agents whose tasks that wait for people are counted; more would keep an operator waiting.
+const MAX_COUNTED: usize = 20_000;
 
 /// What is in line and what runs.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +27,8 @@ pub struct Stats {
     pub running: u32,
     /// Tasks that stand still until an operator looks at them.
     pub parked: u64,
+    /// Tasks that wait for people.
+    pub waiting: WaitingStats,
     /// How long the task at the head of the oldest line waits, in milliseconds.
     pub oldest_queued_ms: u64,
     /// What was forgotten last; nothing if ended tasks are kept for good, or since the host started.
@@ -37,6 +48,8 @@ pub struct Stats {
 pub struct StoreStats {
     /// `writable`; `waiting` during a shortage that may pass; `failed` until the host is restarted.
     pub state: &'static str,
+    /// How long the oldest commit waits for the disk, in milliseconds.
+    pub oldest_commit_ms: u64,
     /// Why it cannot, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -49,6 +62,15 @@ pub struct StoreStats {
     /// What the file system has left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
+}
+
+/// Tasks that wait for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct WaitingStats {
+    /// Those that asked for input.
+    pub input_required: u64,
+    /// Those that asked for credentials.
+    pub auth_required: u64,
 }
 
 /// Whether the host's time follows the system's clock.
@@ -106,6 +128,7 @@ impl Broker {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let now = self.shared.sources.clock.now();
+        let waiting = self.waiting_stats();
         let scheduler = self.scheduler();
         let mut tenants: Vec<_> = scheduler
             .tenants()
@@ -122,6 +145,7 @@ impl Broker {
             queued: scheduler.queued(),
             running: scheduler.running(),
             parked: self.shared.parked.load(Ordering::Relaxed),
+            waiting,
             oldest_queued_ms: scheduler
                 .oldest()
                 .map_or(0, |oldest| now.millis_since(oldest)),
@@ -169,13 +193,77 @@ impl Broker {
 
     fn store_stats(&self) -> StoreStats {
         let health = self.shared.storage.health();
+        let oldest = self.shared.storage.oldest_waiting();
         let space = self.shared.disk.space();
+        let hang = self.hang();
+        let state = match health {
+            Health::Writable if hang.is_some() => "hanging",
+            _ => health.word(),
+        };
         StoreStats {
-            state: health.word(),
-            reason: health.trouble().map(|trouble| trouble.to_string()),
+            state,
+            oldest_commit_ms: u64::try_from(oldest.as_millis()).unwrap_or(u64::MAX),
+            reason: health.trouble().map(|trouble| trouble.to_string()).or(hang),
             full: self.shared.disk.full().map(|full| full.to_string()),
             used_bytes: space.map(|space| space.used_bytes),
             free_bytes: space.map(|space| space.free_bytes),
+        }
+    }
+
+    /// What waits for people; nothing if it cannot be read.
+    fn waiting_stats(&self) -> WaitingStats {
+        let states = [TaskState::InputRequired, TaskState::AuthRequired];
+        let counted = self.shared.storage.count_in(states, MAX_COUNTED);
+        let [input_required, auth_required] = counted.unwrap_or_default();
+        WaitingStats {
+            input_required,
+            auth_required,
+        }
+    }
+
+    /// Says so if the disk does not answer. One that answered that it cannot write is no such case.
+    fn hang(&self) -> Option<String> {
+        let oldest = self.shared.storage.oldest_waiting();
+        let is_writable = self.shared.storage.health() == Health::Writable;
+        (is_writable && oldest > SLOW_COMMIT).then(|| {
+            format!(
+                "the disk of the data folder does not answer: a write has been waiting for {} s",
+                oldest.as_secs()
+            )
+        })
+    }
+
+    /// Watches how long commits wait; the log says when the disk hangs, and when that is over.
+    pub(crate) async fn run_commit_watch(self) {
+        let stop = self.shared.closing.clone();
+        let oldest_seconds = metrics::gauge!("taskyard_oldest_commit_seconds");
+        let mut hangs = false;
+        loop {
+            let oldest = self.shared.storage.oldest_waiting();
+            oldest_seconds.set(oldest.as_secs_f64());
+            let hang = self.hang();
+            if let Some(reason) = hang.as_deref().filter(|_| !hangs) {
+                tracing::error!(reason, "takes no new work meanwhile, says /readyz");
+            }
+            if hangs && hang.is_none() {
+                tracing::info!("the disk of the data folder answers again");
+            }
+            hangs = hang.is_some();
+            let wait = tokio::time::sleep(Duration::from_secs(1));
+            if stop.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the process does what it is for; `Err` says why only a restart can help.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn is_alive(&self) -> Result<(), String> {
+        match self.shared.storage.failed() {
+            Some(failed) => Err(format!("{failed}; fix the disk, then restart the host")),
+            None => Ok(()),
         }
     }
 
@@ -190,7 +278,10 @@ impl Broker {
         if let Some(full) = self.shared.disk.full() {
             return Err(full.to_string());
         }
-        if self.shared.closing.is_cancelled() {
+        if let Some(hang) = self.hang() {
+            return Err(hang);
+        }
+        if self.shared.leaving.is_cancelled() || self.shared.closing.is_cancelled() {
             return Err("the host is shutting down".to_owned());
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use taskyard_task::{Commit, Partition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -51,9 +51,37 @@ pub(crate) struct Committer {
     queue: mpsc::Sender<Job>,
     bytes: Arc<Semaphore>,
     health: watch::Receiver<Health>,
+    busy: BusySince,
     /// Dropped to end the wait for the end of a shortage.
     alive: Option<std::sync::mpsc::Sender<()>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Since when the group is being written that the committer is at; everything else waits for it.
+#[derive(Debug, Clone, Default)]
+struct BusySince(Arc<Mutex<Option<Instant>>>);
+
+impl BusySince {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures a duration, decides nothing"
+    )]
+    fn begin(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    fn end(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn age(&self) -> Duration {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 struct Job {
@@ -155,7 +183,9 @@ impl Committer {
         let (alive, end) = std::sync::mpsc::channel();
         let (told, health) = watch::channel(Health::Writable);
         metrics::gauge!("taskyard_store_writable").set(1.0);
+        let busy = BusySince::default();
         let mut writer = Writer {
+            busy: busy.clone(),
             log,
             on_applied,
             health: told,
@@ -170,6 +200,7 @@ impl Committer {
             queue,
             bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
             health,
+            busy,
             alive: Some(alive),
             thread: Mutex::new(Some(thread)),
         })
@@ -211,6 +242,11 @@ impl Committer {
         }
     }
 
+    /// How long the oldest commit waits that is not durable yet.
+    pub(crate) fn oldest_waiting(&self) -> Duration {
+        self.busy.age()
+    }
+
     /// Resolves once nothing can be written.
     pub(crate) async fn trouble(&self) -> Failed {
         let mut health = self.health.clone();
@@ -242,6 +278,7 @@ impl Drop for Committer {
 }
 
 struct Writer<L> {
+    busy: BusySince,
     log: L,
     on_applied: OnApplied,
     health: watch::Sender<Health>,
@@ -266,7 +303,10 @@ impl<L: CommitLog> Writer<L> {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(MAX_GROUP);
         while jobs.blocking_recv_many(&mut waiting, MAX_GROUP) > 0 {
-            if !self.write(waiting.drain(..), &jobs) {
+            self.busy.begin();
+            let goes_on = self.write(waiting.drain(..), &jobs);
+            self.busy.end();
+            if !goes_on {
                 return;
             }
         }

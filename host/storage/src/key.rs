@@ -256,6 +256,15 @@ pub(crate) fn tally(tenant: &Tenant, agent: &AgentName, context: Option<&str>) -
     listed(tenant, agent, context).done()
 }
 
+/// Behind all counts of the same tenant and agent as `tally`, which is over all their tasks: the first of them.
+pub(crate) fn behind_tallies(tally: &[u8]) -> Vec<u8> {
+    let mut key = tally.to_vec();
+    key.pop();
+    // Behind those of conversations and spans.
+    key.push(b'm' + 1);
+    key
+}
+
 /// Spans of time over which tasks are counted, as powers of two of milliseconds: a second, a minute, an
 /// hour and three days, roughly. Each is 64 of the one before, so what is newer than a moment is at most
 /// 63 of each, and some of the longest, of which a year has 118.

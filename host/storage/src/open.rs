@@ -142,6 +142,12 @@ impl Storage {
         self.committer.health()
     }
 
+    /// How long the oldest commit waits that is not durable yet.
+    #[must_use]
+    pub fn oldest_waiting(&self) -> std::time::Duration {
+        self.committer.oldest_waiting()
+    }
+
     /// Why nothing will be written any more, if so.
     #[must_use]
     pub fn failed(&self) -> Option<Failed> {

@@ -1,7 +1,8 @@
 //! What operators look for: tasks that stand still, and tasks by the component that runs them.
 
-use taskyard_task::{Digest, Header, Seq, TaskId, Timestamp};
+use taskyard_task::{Digest, Header, Seq, TaskId, TaskState, Timestamp};
 
+use crate::count::{Counter as _, Tally};
 use crate::key;
 use crate::open::Storage;
 use crate::read::{ReadError, damaged};
@@ -54,6 +55,32 @@ impl Storage {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// How many announced tasks are in `states`, of all tenants and agents; at most `most` pairs of these are
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn count_in<const N: usize>(
+        &self,
+        states: [TaskState; N],
+        most: usize,
+    ) -> Result<[u64; N], ReadError> {
+        let (mut sums, mut start) = ([0; N], Vec::new());
+        for _ in 0..most {
+            let tables = self.tables()?;
+            let mut rows = tables.rows(Table::Tally, &start, &[])?;
+            let Some((key, row)) = rows.next()? else {
+                break;
+            };
+            let tally = Tally::from_row(row);
+            for (sum, state) in sums.iter_mut().zip(states) {
+                *sum += tally.of(Some(state));
+            }
+            start = key::behind_tallies(key);
+        }
+        Ok(sums)
     }
 
     /// The entry that says why a task is parked, if it is.

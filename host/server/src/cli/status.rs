@@ -16,6 +16,9 @@ struct Stats {
     oldest_queued_ms: u64,
     /// Not said by hosts of earlier versions.
     #[serde(default)]
+    waiting: Waiting,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
     forgotten: Option<Forgotten>,
     /// Not said by hosts of earlier versions.
     #[serde(default)]
@@ -45,10 +48,19 @@ struct Forgotten {
     in_use: u64,
 }
 
+/// Tasks that wait for people.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Waiting {
+    input_required: u64,
+    auth_required: u64,
+}
+
 /// Whether the host can write.
 #[derive(Debug, Serialize, Deserialize)]
 struct Store {
     state: String,
+    #[serde(default)]
+    oldest_commit_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +145,7 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         running,
         parked,
         oldest_queued_ms,
+        waiting,
         forgotten,
         store,
         clock,
@@ -147,6 +160,16 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
     ))?;
     if let Some(room) = store.as_ref().and_then(Store::room) {
         output.line(room)?;
+    }
+    let Waiting {
+        input_required,
+        auth_required,
+    } = waiting;
+    if input_required + auth_required > 0 {
+        output.line(format!(
+            "{} wait for people: {input_required} for input, {auth_required} for credentials",
+            input_required + auth_required
+        ))?;
     }
     if let Some(step) = clock.as_ref().and_then(|clock| clock.step_ms) {
         output.line(output.bold(format!(
