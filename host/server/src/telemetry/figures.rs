@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds of the buckets for times, in seconds: from one commit to a slow download.
@@ -26,8 +26,90 @@ pub(crate) fn start() -> anyhow::Result<PrometheusHandle> {
         .and_then(PrometheusBuilder::install_recorder)
         .context("cannot collect figures")?;
     describe();
+    begin_with_zero();
     tokio::spawn(upkeep(handle.clone()));
     Ok(handle)
+}
+
+/// Figures exist from the start, so that the first event is an increase. Those with names of agents begin with
+/// the agent, times and sizes with the first one.
+fn begin_with_zero() {
+    for name in [
+        "taskyard_tasks_refused_total",
+        "taskyard_replayed_entries_total",
+        "taskyard_commit_failures_total",
+    ] {
+        counter!(name).increment(0);
+    }
+    for (name, label, values) in [
+        (
+            "taskyard_denied_total",
+            "why",
+            &[
+                "nothing",
+                "unusable",
+                "token",
+                "key",
+                "jwt",
+                "certificate",
+                "scope",
+                "issuer",
+            ][..],
+        ),
+        (
+            "taskyard_memory_refused_total",
+            "budget",
+            &["host", "tenant"],
+        ),
+        ("taskyard_tasks_forgotten_total", "why", &["age", "count"]),
+        (
+            "taskyard_deliveries_total",
+            "outcome",
+            &["delivered", "will-retry", "gave-up"],
+        ),
+        (
+            "taskyard_egress_requests_total",
+            "outcome",
+            &[
+                "responded",
+                "denied",
+                "invalid",
+                "timed-out",
+                "too-large",
+                "failed",
+            ],
+        ),
+        (
+            "taskyard_remote_children_total",
+            "how",
+            &["completed", "failed", "rejected", "canceled"],
+        ),
+    ] {
+        for value in values {
+            counter!(name, label => *value).increment(0);
+        }
+    }
+    for door in ["listen", "admin_listen"] {
+        gauge!("taskyard_connections", "door" => door).set(0.0);
+        for reason in ["full", "address"] {
+            counter!("taskyard_connections_refused_total", "door" => door, "reason" => reason)
+                .increment(0);
+        }
+    }
+    for name in [
+        "taskyard_streams",
+        "taskyard_instances",
+        "taskyard_tasks_to_forget_in_use",
+        "taskyard_remote_children",
+        "taskyard_delivery_lanes",
+        "taskyard_clock_step_seconds",
+        "taskyard_oldest_commit_seconds",
+        "taskyard_storage_bytes",
+        "taskyard_storage_free_bytes",
+        "taskyard_storage_full",
+    ] {
+        gauge!(name).set(0.0);
+    }
 }
 
 async fn upkeep(handle: PrometheusHandle) {
@@ -124,6 +206,10 @@ fn describe() {
         (
             "taskyard_tls_certificate_expiry_timestamp_seconds",
             "When the TLS certificate ends, in seconds since 1970",
+        ),
+        (
+            "taskyard_oldest_commit_seconds",
+            "How long the oldest commit waits for the disk",
         ),
         (
             "taskyard_clock_step_seconds",
