@@ -67,6 +67,10 @@ impl Runner {
             .increment(1);
         metrics::histogram!("taskyard_run_seconds").record(took);
         match &end {
+            // A worker that was told to stop may well say that it could not go on.
+            End::Settled(Outcome::Failed { .. } | Outcome::Broke(_)) if run.cancel_requested() => {
+                tracing::debug!(outcome = end.word(), ?took, "run canceled");
+            }
             End::Settled(Outcome::Failed { code, reason, .. }) => {
                 tracing::warn!(code, reason, ?took, "run failed");
             }
