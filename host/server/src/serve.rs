@@ -57,6 +57,9 @@ pub(crate) async fn serve(
         part = running.loops.failed() => Some(part),
     };
     signals.end_at_next();
+    if failed.is_none() {
+        running.linger().await;
+    }
     running.stop().await;
     match failed {
         None => Ok(Exit::Ok),
@@ -224,6 +227,7 @@ impl Host {
             broker: self.broker,
             stops,
             loops,
+            delay: Duration::from_secs(self.config.shutdown_delay_seconds),
             grace,
         })
     }
@@ -277,10 +281,24 @@ struct Running {
     broker: Broker,
     stops: Stops,
     loops: Loops,
+    delay: Duration,
     grace: Duration,
 }
 
 impl Running {
+    /// Goes on as before for a while, and says that it will stop.
+    async fn linger(&mut self) {
+        if self.delay.is_zero() {
+            return;
+        }
+        self.broker.announce_shutdown();
+        info!(
+            delay_seconds = self.delay.as_secs(),
+            "told to stop: /readyz says so, and everything else goes on for now"
+        );
+        let _ = tokio::time::timeout(self.delay, self.loops.failed()).await;
+    }
+
     async fn stop(self) {
         stop(&self.broker, &self.stops, self.loops, self.grace).await;
         Addresses::remove(&self.data_dir);

@@ -124,6 +124,8 @@ impl Signals {
     /// # Errors
     /// If the system does not allow it.
     pub(crate) fn listen() -> anyhow::Result<Self> {
+        // Somebody who listens keeps it from ending the process: a file that may not grow is an error like others.
+        let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::{bail, ensure};
 use taskyard_task::egress::Template;
-use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::documents;
+use crate::telemetry::logs;
 
 use super::{Config, TlsConfig, secrets};
 
@@ -34,10 +34,7 @@ impl Config {
         self.egress.check()?;
         secrets::check(&self.secrets)?;
         self.check_agents()?;
-        if let Err(error) = EnvFilter::builder().parse(&self.log) {
-            bail!("log: {:?} is not a log filter: {error}", self.log);
-        }
-        Ok(())
+        logs::filter(&self.log).map(drop)
     }
 
     /// Whether clients must show who they are.

@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) log: String,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
+    /// How long the host goes on as before when it is told to stop, and only `/readyz` says so: balancers see it.
+    pub(crate) shutdown_delay_seconds: u64,
     /// How long runs may take to end when the host stops; they go on after the next start otherwise.
     pub(crate) shutdown_grace_seconds: u64,
     /// Whether a commit waits for the disk. Without it, a power failure takes back what clients saw.
@@ -113,6 +115,7 @@ impl Default for Config {
             allow_anonymous: false,
             log: "info".to_owned(),
             log_format: LogFormat::Human,
+            shutdown_delay_seconds: 0,
             shutdown_grace_seconds: 10,
             sync: true,
             tls: None,

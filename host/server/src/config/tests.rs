@@ -12,6 +12,7 @@ data_dir = "data"
 allow_anonymous = false
 log = "info"
 log_format = "human"
+shutdown_delay_seconds = 0
 shutdown_grace_seconds = 10
 sync = true
 
@@ -230,6 +231,18 @@ fn a_host_is_not_open_to_everybody_by_accident() {
 
 #[test]
 fn values_that_make_no_sense_are_refused() {
+    for filter in ["inof", "taskyard_engine=debug,warm", "INFO,nothing"] {
+        Setting::file(&format!("log = '{filter}'")).refused("is no level");
+    }
+    for filter in [
+        "WARN",
+        "off",
+        "3",
+        "info,taskyard_engine",
+        "info,hyper=debug",
+    ] {
+        Setting::file(&format!("log = '{filter}'")).load().unwrap();
+    }
     Setting::file("log = 'info,=='").refused("log: \"info,==\" is not a log filter");
     Setting::file("public_url = 'ftp://x'").refused("public_url: must begin with");
     Setting::file("[retry]\njitter = 2.0").refused("retry.jitter: must be from 0 to 1");
