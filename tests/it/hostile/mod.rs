@@ -7,6 +7,7 @@
 mod bodies;
 mod damage;
 mod disk;
+mod health;
 mod idle;
 mod time;
 mod unread;

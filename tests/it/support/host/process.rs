@@ -39,10 +39,10 @@ impl Process {
         self.start_as(Command::new(places::binary())).await;
     }
 
-    /// Starts it with what the shell can limit. The signal that comes with a limit on the size of files would
-    /// end the process; ignored, it leaves the error that a full disk would be.
+    /// Starts it with what the shell can limit. The host ignores the signal that comes with a limit on the size of
+    /// files, which leaves the error that a full disk would be.
     pub(crate) async fn start_limited(&self, limits: &str) {
-        let limited = format!("trap '' XFSZ; {limits}; exec \"$0\" \"$@\"");
+        let limited = format!("{limits}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.arg("-c").arg(limited).arg(places::binary());
         self.start_as(command).await;
