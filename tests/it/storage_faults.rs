@@ -80,11 +80,10 @@ async fn fill(echo: &Agent, text: &str) -> Vec<String> {
         }
         assert!(taken.len() < 1_000, "nothing ever runs short");
     };
-    assert_eq!(
-        (refusal.status, refusal.reason.as_str()),
-        (503, "UNAVAILABLE"),
-        "{refusal:?}"
-    );
+    // The first of them was handed over already.
+    let refused = (refusal.status, refusal.reason.as_str());
+    let expected = [(503, "UNAVAILABLE"), (500, "OUTCOME_UNKNOWN")];
+    assert!(expected.contains(&refused), "{refusal:?}");
     assert!(!taken.is_empty());
     taken
 }

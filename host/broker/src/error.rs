@@ -90,6 +90,9 @@ pub enum Error {
     /// Host: it cannot read or store anything, now or any more.
     #[error("{0}")]
     Unavailable(String),
+    /// Host: the disk failed after the change was handed over, so it may have taken effect, or may yet.
+    #[error("{0}")]
+    OutcomeUnknown(String),
     /// Host: something is broken.
     #[error("{0}")]
     Internal(String),

@@ -26,7 +26,7 @@ impl Broker {
     ) -> Result<(), Error> {
         tokio::select! {
             biased;
-            durable = durable => Ok(durable?),
+            durable = durable => durable.map_err(|failed| unanswered(&failed)),
             trouble = self.shared.storage.trouble() => Err(unanswered(&trouble)),
         }
     }
@@ -34,7 +34,7 @@ impl Broker {
 
 /// What is said to a caller whose call may have an effect or not.
 pub(crate) fn unanswered(trouble: &Failed) -> Error {
-    Error::Unavailable(format!(
-        "{trouble}; whether this call has an effect is not known yet: look, or repeat it under its Idempotency-Key"
+    Error::OutcomeUnknown(format!(
+        "{trouble}; whether this call has an effect is not known yet: look for it, or repeat it with its Idempotency-Key"
     ))
 }

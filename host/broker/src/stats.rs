@@ -9,6 +9,10 @@ use taskyard_task::TaskState;
 
 use crate::broker::Broker;
 
+/// What is said of a damaged data folder. It names no file, since anybody may ask.
+const DAMAGED: &str =
+    "the data folder is damaged: some of it cannot be read; the log of the host names the file";
+
 /// How many tenants are listed, those with the longest lines first.
 const MAX_TENANTS: usize = 100;
 
@@ -46,7 +50,7 @@ pub struct Stats {
 /// Whether the data folder can be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoreStats {
-    /// `writable`; `waiting` during a shortage that may pass; `failed` until the host is restarted.
+    /// `writable`; `waiting` during a shortage that may pass; `failed` until the host is restarted; `damaged` once something could not be read.
     pub state: &'static str,
     /// How long the oldest commit waits for the disk, in milliseconds.
     pub oldest_commit_ms: u64,
@@ -196,14 +200,18 @@ impl Broker {
         let oldest = self.shared.storage.oldest_waiting();
         let space = self.shared.disk.space();
         let hang = self.hang();
+        let is_damaged = self.shared.storage.is_damaged();
         let state = match health {
             Health::Writable if hang.is_some() => "hanging",
+            Health::Writable if is_damaged => "damaged",
             _ => health.word(),
         };
+        let trouble = health.trouble().map(|trouble| trouble.to_string());
+        let damage = is_damaged.then(|| DAMAGED.to_owned());
         StoreStats {
             state,
             oldest_commit_ms: u64::try_from(oldest.as_millis()).unwrap_or(u64::MAX),
-            reason: health.trouble().map(|trouble| trouble.to_string()).or(hang),
+            reason: trouble.or(hang).or(damage),
             full: self.shared.disk.full().map(|full| full.to_string()),
             used_bytes: space.map(|space| space.used_bytes),
             free_bytes: space.map(|space| space.free_bytes),
@@ -274,6 +282,9 @@ impl Broker {
     pub fn is_ready(&self) -> Result<(), String> {
         if let Some(trouble) = self.shared.storage.health().trouble() {
             return Err(trouble.to_string());
+        }
+        if self.shared.storage.is_damaged() {
+            return Err(DAMAGED.to_owned());
         }
         if let Some(full) = self.shared.disk.full() {
             return Err(full.to_string());

@@ -10,6 +10,7 @@ mod commit_log;
 mod committer;
 mod count;
 mod crc32c;
+mod damage;
 mod database;
 mod derive;
 mod ended;

@@ -8,6 +8,7 @@ use rocksdb::{DB, WriteOptions};
 use crate::claim::Claim;
 use crate::commit_log::{CommitLog, LocalLog, Numbered, Trouble};
 use crate::committer::{Committer, Failed, Reservation};
+use crate::damage;
 use crate::database::{Database, Tables};
 use crate::error::OpenError;
 use crate::health::Health;
@@ -77,6 +78,7 @@ impl Storage {
         around: impl FnOnce(Box<dyn CommitLog>) -> L,
     ) -> Result<Self, OpenError> {
         let claim = Claim::take(&config.folder)?;
+        damage::start();
         let folder = config.folder.join("db");
         std::fs::create_dir_all(&folder)
             .map_err(|error| OpenError::system(&config.folder, &folder, error))?;
@@ -146,6 +148,12 @@ impl Storage {
     #[must_use]
     pub fn oldest_waiting(&self) -> std::time::Duration {
         self.committer.oldest_waiting()
+    }
+
+    /// Whether something in the folder could not be read since the process started.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        damage::is_found()
     }
 
     /// Why nothing will be written any more, if so.

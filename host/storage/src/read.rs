@@ -12,6 +12,7 @@ use taskyard_task::{
 };
 
 use crate::count::{Counter, Number};
+use crate::damage;
 use crate::database::Tables;
 use crate::key::{self, Lane};
 use crate::open::Storage;
@@ -23,7 +24,7 @@ use crate::table::Table;
 pub enum ReadError {
     /// The database says so.
     #[error("cannot read the data folder: {0}")]
-    Database(#[from] rocksdb::Error),
+    Database(rocksdb::Error),
     /// The database is closed, and could not be opened again so far.
     #[error("cannot read the data folder: its database could not be opened again so far")]
     Closed,
@@ -35,6 +36,13 @@ pub enum ReadError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl From<rocksdb::Error> for ReadError {
+    fn from(error: rocksdb::Error) -> Self {
+        damage::note(&error);
+        Self::Database(error)
+    }
 }
 
 /// The right to run a task, in line or taken.
@@ -476,6 +484,7 @@ pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<
 }
 
 pub(crate) fn damaged(table: Table, reason: &str) -> ReadError {
+    damage::found(table.name(), reason);
     ReadError::Record {
         table: table.name(),
         reason: reason.to_owned(),

@@ -116,6 +116,7 @@ fn broker_row(error: &Error) -> (StatusCode, &'static str) {
         Error::QueueFull { .. } | Error::ShuttingDown | Error::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         }
+        Error::OutcomeUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "outcome-unknown"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }

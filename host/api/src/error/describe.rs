@@ -6,7 +6,7 @@ use std::time::Duration;
 use a2a::{FieldViolation, TypedDetail};
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
-use tracing::{error, warn};
+use tracing::{debug, error};
 
 use super::{ApiError, Row};
 use crate::trace::RequestId;
@@ -51,8 +51,9 @@ impl ApiError {
             error!(%request, what, "internal error");
             message = format!("{message} (request {request})");
         }
-        if let Self::Unavailable(what) = self {
-            warn!(%request, what, "unavailable");
+        // What keeps the host from serving is logged when it begins, not with each request.
+        if let Self::Unavailable(what) | Self::OutcomeUnknown(what) = self {
+            debug!(%request, what, "unavailable");
         }
         Described {
             row: self.row(),

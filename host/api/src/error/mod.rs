@@ -95,6 +95,9 @@ pub(crate) enum ApiError {
     StorageFull { what: String, retry_after: Duration },
     #[error("the host cannot serve now: {0}")]
     Unavailable(String),
+    /// The disk failed after the change was handed over. Not to be repeated blindly, so there is no hint to.
+    #[error("it is not known whether the request took effect: {0}")]
+    OutcomeUnknown(String),
     /// The task goes on, and its stream does not.
     #[error(
         "the stream ends before its task: {0}; follow the task again from the last event that you saw"
@@ -144,6 +147,7 @@ impl From<broker::Error> for ApiError {
             Error::WebhookRefused(problem) => Violation::new("url", problem).into(),
             Error::ShuttingDown => Self::stopping(),
             Error::Unavailable(what) => Self::Unavailable(what),
+            Error::OutcomeUnknown(what) => Self::OutcomeUnknown(what),
             Error::Internal(what) => Self::Internal(what),
             // Only operators deal with plugins and keys; a client cannot cause these.
             Error::PluginNotFound

@@ -62,6 +62,7 @@ impl ApiError {
             Self::QueueFull { .. } => (HOST_ERROR, Some(Host("QUEUE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::StorageFull { .. } => (HOST_ERROR, Some(Host("STORAGE_FULL")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
             Self::Unavailable(_) | Self::StreamCut(_) | Self::IssuerUnavailable => (HOST_ERROR, Some(Host("UNAVAILABLE")), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, true),
+            Self::OutcomeUnknown(_) => (HOST_ERROR, Some(Host("OUTCOME_UNKNOWN")), StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, true),
             Self::IdempotencyConflict => (IDEMPOTENCY_CONFLICT, Some(Host("IDEMPOTENCY_CONFLICT")), StatusCode::CONFLICT, Code::Aborted, true),
         };
         Row { code, reason, status, grpc, is_http }

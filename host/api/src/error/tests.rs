@@ -70,7 +70,8 @@ fn after(error: &ApiError) -> Option<ApiError> {
         E::StorageFull { .. } => E::Unavailable("disk".to_owned()),
         E::Unavailable(_) => E::StreamCut("the host is shutting down"),
         E::StreamCut(_) => E::IssuerUnavailable,
-        E::IssuerUnavailable => E::IdempotencyConflict,
+        E::IssuerUnavailable => E::OutcomeUnknown("disk".to_owned()),
+        E::OutcomeUnknown(_) => E::IdempotencyConflict,
         E::IdempotencyConflict => return None,
     })
 }
@@ -137,6 +138,7 @@ async fn the_table() {
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
         "-32000 503 503 Unavailable taskyard/UNAVAILABLE",
+        "-32000 500 500 Unknown taskyard/OUTCOME_UNKNOWN",
         "-32011 409 409 Aborted taskyard/IDEMPOTENCY_CONFLICT",
     ];
     assert_eq!(rows, expected);

@@ -80,6 +80,10 @@ async fn tasks(yard: &Yard) -> u64 {
 fn said<T: std::fmt::Debug>(refused: Result<T, Error>) -> String {
     match refused {
         Err(Error::Unavailable(said)) => said,
+        Err(Error::OutcomeUnknown(said)) => {
+            assert!(said.contains("not known yet"), "{said}");
+            said
+        }
         other => panic!("{other:?}"),
     }
 }

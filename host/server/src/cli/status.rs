@@ -134,6 +134,7 @@ impl Store {
             "failed" => Some(format!(
                 "takes no work: {reason}; fix the disk, then restart the host"
             )),
+            "damaged" => Some(reason.to_owned()),
             _ => Some(format!("takes no work: {reason}")),
         }
     }

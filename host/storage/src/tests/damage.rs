@@ -167,3 +167,23 @@ async fn a_folder_of_an_earlier_version_has_no_marker() {
     assert_eq!(tasks(&open(&folder, false).unwrap()), 10);
     assert!(folder.path().join("marker").exists());
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_while_the_host_runs_is_an_alarm() {
+    let folder = folder_with(40).await;
+    // Makes tables of the log.
+    drop(open(&folder, false).unwrap());
+    let storage = open(&folder, false).unwrap();
+    for entry in fs::read_dir(folder.path().join("db")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|is| is == "sst") {
+            // Rows come first in a table.
+            change(&path, |bytes| bytes[20] ^= 1);
+        }
+    }
+    let read: Vec<_> = (0..40)
+        .map(|number| storage.header(task_id(number)))
+        .collect();
+    assert!(read.iter().any(Result::is_err));
+    assert!(storage.is_damaged());
+}
