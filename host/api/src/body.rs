@@ -213,6 +213,12 @@ pub(crate) fn content_type_is(headers: &HeaderMap, check: impl FnOnce(&str) -> b
     check(&essence.trim().to_ascii_lowercase())
 }
 
+/// Whether a page of another site can have a browser send this `POST` without being asked: its body says no
+/// type, and it has no header of ours either. Clients that send no body often say no type.
+pub(crate) fn browsers_may_send(headers: &HeaderMap) -> bool {
+    !content_type_is(headers, is_json) && !headers.contains_key(a2a::SVC_PARAM_VERSION)
+}
+
 /// Whether a content type is JSON of any kind: `application/json`, `application/a2a+json` (A2A 11.1).
 pub(crate) fn is_json(content_type: &str) -> bool {
     content_type == "application/json" || content_type.ends_with("+json")

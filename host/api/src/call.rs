@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) agent: Agent,
     /// Whom the request named.
     pub(crate) target: Target,
+    /// Whether the credentials are for more than looking.
+    pub(crate) may_write: bool,
     /// Which version and extensions it uses.
     pub(crate) parameters: Parameters,
     pub(crate) head: Parts,
@@ -61,6 +63,7 @@ impl Call {
             caller,
             agent,
             target,
+            may_write: access.may(Operation::CreatePushConfig),
             parameters,
             head,
         })

@@ -260,8 +260,12 @@ pub struct ClientCredential {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCertificate {
-    /// To whom the certificate was made out: its common name, or one of its alternative names.
+    /// To whom the certificate was made out: one of its subject alternative names.
     pub subject: String,
+    /// Whether `subject` is the common name instead, for authorities that check common names and issue no
+    /// alternative ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_common_name: bool,
     /// Whose work the client does.
     pub tenant: Tenant,
     /// What operators call it.

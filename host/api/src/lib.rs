@@ -50,8 +50,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use taskyard_broker::Broker;
 use taskyard_clock::{Clock, IdSource};
@@ -71,10 +74,12 @@ pub use token::{InvalidToken, Token};
 
 use base::Base;
 use body::Incoming;
+use error::ApiError;
 use gate::{Access, Gate};
 use memory::{Account, Holder};
 use notice::Notices;
 use reading::Reading;
+use trace::RequestId;
 use turnstile::Turnstile;
 
 /// The public door, ready to be served. Cheap to clone.
@@ -180,6 +185,26 @@ impl fmt::Debug for Door {
     }
 }
 
+/// While anybody may call, pages of other sites may not.
+async fn keep_out_foreign(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let checked = match door.gate.is_open() {
+        true => base::check_own(&door.config, &head),
+        false => Ok(()),
+    };
+    match checked {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(foreign) => {
+            metric::denied("foreign");
+            let (error, id) = (ApiError::Forbidden(foreign), RequestId::of(&head));
+            match grpc::is_call(&head.headers) {
+                true => grpc::refuse(&error, &id),
+                false => rest::refuse(&error, rest::Media::of(&head.headers), &id),
+            }
+        }
+    }
+}
+
 /// Everything that clients may call: the bindings, agent cards, health.
 pub fn public_router(api: Api) -> Router {
     let Api(door) = api;
@@ -193,9 +218,10 @@ pub fn public_router(api: Api) -> Router {
         .merge(address::routes(&door.config))
         .merge(compat::rest::routes(&door.config))
         .fallback(rest::handle)
-        .with_state(door)
-        .merge(health)
+        .with_state(Arc::clone(&door))
         .merge(openapi)
-        .merge(grpc);
+        .merge(grpc)
+        .layer(from_fn_with_state(door, keep_out_foreign))
+        .merge(health);
     trace::around(router, watch)
 }

@@ -1,4 +1,4 @@
-//! What surrounds every request: an identifier, a span, a catch for panics.
+//! What surrounds every request: a host that it names, an identifier, a span, a catch for panics.
 
 use std::any::Any;
 use std::fmt;
@@ -13,6 +13,7 @@ use taskyard_clock::{Clock, IdSource};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, debug, error, info_span};
 
+use crate::base::authority::named;
 use crate::plain::problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,7 +56,12 @@ pub(crate) fn around(router: Router, watch: Watch) -> Router {
         .layer(from_fn_with_state(watch, follow))
 }
 
-async fn follow(State(watch): State<Watch>, mut request: Request, next: Next) -> Response {
+async fn follow(State(watch): State<Watch>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    if let Err(misnamed) = named(&head) {
+        return problem(StatusCode::BAD_REQUEST, "bad-host", &misnamed.to_string());
+    }
+    let mut request = Request::from_parts(head, body);
     let id = watch.ids.unique();
     let began = watch.clock.instant();
     let path = request.uri().path();
@@ -100,9 +106,17 @@ mod tests {
     async fn a_panic_is_answered_and_the_request_is_named() {
         let broken = Router::new().route("/", get(broken));
         let router = around(broken, Watch::new(IdSource::seeded(1), Clock::system()));
-        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        let request = || Request::builder().header("host", "localhost");
+        let ask = async |request: axum::http::request::Builder| {
+            let request = request.body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap()
+        };
+        let response = ask(request()).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(response.headers().contains_key(REQUEST_ID));
+        for misnamed in [request().header("host", "localhost"), Request::builder()] {
+            assert_eq!(ask(misnamed).await.status(), StatusCode::BAD_REQUEST);
+        }
     }
 
     async fn broken() -> StatusCode {

@@ -6,9 +6,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::ownership;
 
 /// The file in the data folder.
 const FILE: &str = "addresses.json";
@@ -47,15 +49,39 @@ impl Addresses {
     }
 
     /// Where a client on this machine finds the host: what it left, else what it was configured with.
-    pub(crate) fn of_local_host(config: &Config) -> Self {
-        let left = std::fs::read(file(&config.data_dir)).ok();
-        let left = left.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        left.unwrap_or(Self {
+    ///
+    /// # Errors
+    /// If somebody else may have left it: credentials are sent there.
+    pub(crate) fn of_local_host(config: &Config) -> anyhow::Result<Self> {
+        let configured = Self {
             listen: config.listen,
             admin_listen: config.admin_listen,
             tls: config.tls.is_some(),
             admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
-        })
+        };
+        let file = file(&config.data_dir);
+        let Ok(left) = std::fs::read(&file) else {
+            return Ok(configured);
+        };
+        let Ok(left) = serde_json::from_slice::<Self>(&left) else {
+            return Ok(configured);
+        };
+        if left == configured {
+            return Ok(left);
+        }
+        let believed = ownership::check(&config.data_dir).and_then(|()| ownership::check(&file));
+        believed.context(
+            "the address of the host is not believed; name it with --url or --admin-url",
+        )?;
+        for address in [left.listen, left.admin_listen] {
+            let is_configured = [config.listen, config.admin_listen].contains(&address);
+            ensure!(
+                address.ip().is_loopback() || address.ip().is_unspecified() || is_configured,
+                "{} names another machine, {address}; name the host with --url or --admin-url",
+                file.display()
+            );
+        }
+        Ok(left)
     }
 
     /// The URL for clients on this machine.
@@ -87,6 +113,9 @@ fn url(listener: SocketAddr, tls: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -96,7 +125,7 @@ mod tests {
             data_dir: folder.path().to_owned(),
             ..Config::default()
         };
-        let configured = Addresses::of_local_host(&config);
+        let configured = Addresses::of_local_host(&config).unwrap();
         assert_eq!(configured.listen, config.listen);
 
         let left = Addresses {
@@ -106,9 +135,46 @@ mod tests {
             admin_tls: false,
         };
         left.write(folder.path()).unwrap();
-        assert_eq!(Addresses::of_local_host(&config), left);
+        assert_eq!(Addresses::of_local_host(&config).unwrap(), left);
         Addresses::remove(folder.path());
-        assert_eq!(Addresses::of_local_host(&config), configured);
+        assert_eq!(Addresses::of_local_host(&config).unwrap(), configured);
+    }
+
+    #[test]
+    fn what_others_may_have_left_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: folder.path().to_owned(),
+            ..Config::default()
+        };
+        let left = |admin: &str| Addresses {
+            listen: "127.0.0.1:4000".parse().unwrap(),
+            admin_listen: admin.parse().unwrap(),
+            tls: false,
+            admin_tls: false,
+        };
+        let refusal = || Addresses::of_local_host(&config).unwrap_err();
+        left("192.0.2.1:1").write(folder.path()).unwrap();
+        assert!(refusal().to_string().contains("--admin-url"));
+        left("127.0.0.1:1").write(folder.path()).unwrap();
+        for (path, mode) in [
+            (file(folder.path()), 0o622),
+            (folder.path().to_owned(), 0o777),
+        ] {
+            let before = path.metadata().unwrap().permissions();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert!(
+                refusal().to_string().contains("--admin-url"),
+                "{}",
+                path.display()
+            );
+            std::fs::set_permissions(&path, before).unwrap();
+        }
+        assert!(Addresses::of_local_host(&config).is_ok());
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::rename(file(folder.path()), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, file(folder.path())).unwrap();
+        assert!(refusal().to_string().contains("--admin-url"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod hello;
 mod http;
 mod listen;
 mod memory;
+mod ownership;
 mod places;
 mod preload;
 mod serve;

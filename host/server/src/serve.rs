@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use taskyard_api::{Admin, Api, Memory, Token, admin_router, public_router};
 use taskyard_broker::{Broker, Sources};
 use taskyard_clock::{Clock, IdSource};
@@ -27,6 +29,7 @@ use crate::connection::Manner;
 use crate::descriptors::{self, Budget};
 use crate::documents::Documents;
 use crate::listen::Door;
+use crate::ownership::is_open_to_others;
 use crate::places::Room;
 use crate::shutdown::{Loops, Signals, Stops, stop};
 use crate::tls::{Audience, Tls, Watch};
@@ -46,6 +49,8 @@ pub(crate) async fn serve(
     let figures = telemetry::figures::start()?;
     warn_of(&config);
     let files = descriptors::claim();
+    // Whatever the folder's mode, what is in it is for nobody else: the database makes files, too.
+    umask(Mode::RWXG | Mode::RWXO);
     make_private(&config.data_dir)
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
@@ -105,9 +110,16 @@ fn warn_of_plaintext(config: &Config) {
 }
 
 /// Makes a folder that nobody else can look into: it holds clients' credentials. One that exists keeps
-/// its mode.
+/// its mode, which its operator may have meant.
 fn make_private(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    if is_open_to_others(&folder.metadata()?) {
+        warn!(folder = %folder.display(), "other users of this machine can look into the data folder, which holds clients' credentials: chmod 700");
+    }
+    Ok(())
 }
 
 /// The parts of the host, before anything runs.

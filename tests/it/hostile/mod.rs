@@ -9,5 +9,6 @@ mod damage;
 mod disk;
 mod health;
 mod idle;
+mod open_host;
 mod time;
 mod unread;

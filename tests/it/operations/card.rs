@@ -84,7 +84,9 @@ async fn told(host: &Host, headers: &[(&str, &str)]) -> Value {
 
 #[tokio::test]
 async fn a_card_with_a_guessed_address_is_reported_once() {
-    let host = Host::with(&["echo"], Settings::default()).await;
+    // An open host answers to no guessed name.
+    let guarded = Settings::default().set("api.require_credentials", true);
+    let host = Host::with(&["echo"], guarded).await;
     for headers in [
         &[("host", "yard.example:7420")][..],
         &[("x-forwarded-host", "agents.example.com")],

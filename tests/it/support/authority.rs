@@ -70,8 +70,11 @@ impl Authority {
 
     /// The same, for a host that asks clients for certificates of this authority, and knows two of them.
     pub(crate) fn settings_with_clients(&self, wanted: &str) -> Settings {
-        let known = ["worker", "operator"]
-            .map(|name| format!(r#"{{subject = "{name}", tenant = "acme", name = "{name}"}}"#));
+        let known = ["worker", "operator"].map(|name| {
+            format!(
+                r#"{{subject = "{name}", by_common_name = true, tenant = "acme", name = "{name}"}}"#
+            )
+        });
         self.settings()
             .set("api.certificates", format!("[{}]", known.join(", ")))
             .set("tls.client_ca", self.file("ca.pem").display())

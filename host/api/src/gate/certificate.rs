@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::config::ClientCertificate;
+
 /// The request came over TLS, so URLs that name the same host begin with `https`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Secure;
@@ -25,9 +27,12 @@ pub struct PeerCertificate {
 }
 
 impl PeerCertificate {
-    /// Whether it was made out to `subject`: one of its names, or the common name.
-    pub(super) fn is_of(&self, subject: &str) -> bool {
-        let names = self.names.iter().chain(&self.common_name);
-        names.into_iter().any(|name| name == subject)
+    /// Whether it was made out to `client`: by one of its names, or by the common name if the operator says
+    /// so. Authorities check names, and write into a common name what they are asked to.
+    pub(super) fn is_of(&self, client: &ClientCertificate) -> bool {
+        match client.by_common_name {
+            true => self.common_name.as_ref() == Some(&client.subject),
+            false => self.names.contains(&client.subject),
+        }
     }
 }

@@ -186,7 +186,7 @@ impl Gate {
         let certificate = certificate.filter(|_| !self.certificates.is_empty());
         let certificate = certificate.ok_or(Denied::Missing)?;
         let mut clients = self.certificates.iter();
-        let client = clients.find(|client| certificate.is_of(&client.subject));
+        let client = clients.find(|client| certificate.is_of(client));
         let client = client.ok_or(Denied::Wrong(Credential::Certificate, "an unknown subject"))?;
         Ok(Access::Client {
             tenant: client.tenant.clone(),

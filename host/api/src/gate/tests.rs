@@ -205,6 +205,7 @@ async fn only_the_whole_key_opens() {
 async fn a_certificate_counts_only_if_nothing_else_is_shown() {
     let known = ClientCertificate {
         subject: "ci.example.com".to_owned(),
+        by_common_name: false,
         tenant: "acme".parse().unwrap(),
         name: "ci".to_owned(),
         scope: AccessScope::default(),
@@ -213,14 +214,10 @@ async fn a_certificate_counts_only_if_nothing_else_is_shown() {
         certificates: vec![known],
         ..guarded()
     });
-    for shown in [
-        certificate(head(&[]), "ci.example.com", &[]),
-        certificate(head(&[]), "x", &["y", "ci.example.com"]),
-    ] {
-        let access = house.gate.admit(&shown).await.unwrap();
-        assert_eq!(tenant(&access).as_str(), "acme");
-    }
-    let good = |head| certificate(head, "ci.example.com", &[]);
+    let shown = certificate(head(&[]), "x", &["y", "ci.example.com"]);
+    let access = house.gate.admit(&shown).await.unwrap();
+    assert_eq!(tenant(&access).as_str(), "acme");
+    let good = |head| certificate(head, "x", &["ci.example.com"]);
     let access = house.gate.admit(&good(bearer("two"))).await.unwrap();
     assert_eq!(tenant(&access).as_str(), "globex");
     for refused in [
@@ -228,9 +225,23 @@ async fn a_certificate_counts_only_if_nothing_else_is_shown() {
         good(head(&[("x-api-key", "wrong")])),
         good(head(&[("authorization", "Basic eA==")])),
         certificate(head(&[]), "other.example.com", &["*.example.com"]),
+        certificate(head(&[]), "ci.example.com", &[]),
+        certificate(head(&[]), "ci.example.com", &["other.example.com"]),
     ] {
         assert!(house.is_refused(&refused).await, "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_common_name_counts_if_the_operator_says_so_and_nothing_else_then() {
+    let config = r#"{"certificates": [
+        {"subject": "ci", "by_common_name": true, "tenant": "acme", "name": "ci"}]}"#;
+    let house = house(&serde_json::from_str(config).unwrap());
+    let shown = certificate(head(&[]), "ci", &[]);
+    let access = house.gate.admit(&shown).await.unwrap();
+    assert_eq!(tenant(&access).as_str(), "acme");
+    let other = certificate(head(&[]), "other", &["ci"]);
+    assert!(house.is_refused(&other).await);
 }
 
 #[tokio::test]

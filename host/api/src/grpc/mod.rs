@@ -67,7 +67,7 @@ async fn handle(
     let code = outcome.as_ref().err().map_or(0, ApiError::code);
     let name = operation.map_or("none", Operation::name);
     metric::answered("grpc", name, code, began.elapsed());
-    outcome.unwrap_or_else(|error| status_of(&error, &request_id).into_http())
+    outcome.unwrap_or_else(|error| refuse(&error, &request_id))
 }
 
 /// Nobody's message is read before it is known who sends it, and that it may.
@@ -108,9 +108,19 @@ async fn serve(
     Ok(response)
 }
 
+/// Whether a request is one of gRPC.
+pub(crate) fn is_call(headers: &HeaderMap) -> bool {
+    body::content_type_is(headers, is_grpc)
+}
+
+/// The answer to a call that is refused.
+pub(crate) fn refuse(error: &ApiError, request: &RequestId) -> Response {
+    status_of(error, request).into_http()
+}
+
 /// The answer to a request that is no gRPC, or none that this host can read.
 fn refuse_transport(headers: &HeaderMap) -> Option<Response> {
-    if !body::content_type_is(headers, is_grpc) {
+    if !is_call(headers) {
         let problem = "gRPC needs the Content-Type application/grpc\n";
         return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, problem).into_response());
     }

@@ -58,9 +58,9 @@ pub(crate) async fn list(call: Call, params: Option<Value>) -> Result<Answer, Ap
 }
 
 /// A configuration for whoever reads it, who need not be the one that registered it: without its secrets
-/// if the operator wants that.
+/// if the operator wants that, and for those who may only look.
 fn read_back(call: &Call, config: TaskPushNotificationConfig) -> TaskPushNotificationConfig {
-    match call.door.config.redact_push_credentials {
+    match call.door.config.redact_push_credentials || !call.may_write {
         true => without_secrets(config),
         false => config,
     }

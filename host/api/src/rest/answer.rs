@@ -29,7 +29,7 @@ impl Media {
 
     /// The type that a client names: the one that it accepts, or else the one that it sends. One that
     /// names neither gets the type that the protocol's own test kit wants of plain requests.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let named = |name: HeaderName| {
             let values = headers.get_all(name).into_iter();
             let texts = values.filter_map(|value| value.to_str().ok());
@@ -87,7 +87,7 @@ pub(super) fn reply(media: Media, result: &impl Serialize) -> Response {
 }
 
 /// The answer with an error.
-pub(super) fn refuse(error: &ApiError, media: Media, request: &RequestId) -> Response {
+pub(crate) fn refuse(error: &ApiError, media: Media, request: &RequestId) -> Response {
     let described = error.describe(request);
     let mut headers = HeaderMap::new();
     described.write_headers(&mut headers);

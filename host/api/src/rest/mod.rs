@@ -21,7 +21,7 @@ use crate::parameters::{Parameters, Version, asked_version};
 use crate::trace::RequestId;
 use crate::{Door, lost, metric, sse};
 
-pub(crate) use answer::{Media, name as code_name};
+pub(crate) use answer::{Media, name as code_name, refuse};
 pub(crate) use route::Route;
 
 #[cfg(test)]

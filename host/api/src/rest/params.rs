@@ -55,6 +55,9 @@ async fn of_body(
     let limit = operation.max_body_bytes(door.config.max_body_bytes);
     let bytes = match body::content_type_is(&head.headers, body::is_json) {
         true => body.whole(limit).await?,
+        false if door.gate.is_open() && body::browsers_may_send(&head.headers) => {
+            return Err(ApiError::WrongContentType);
+        }
         false => match body.whole(0).await {
             Err(Unread::TooLarge(_)) => return Err(ApiError::WrongContentType),
             nothing => nothing?,

@@ -16,13 +16,13 @@ const ECHO: &str = "/agents/echo/.well-known/agent-card.json";
 /// A host that knows how clients reach it, and so signs what it says about that.
 fn known() -> Config {
     Config {
-        public_url: Some("http://yard:8080".to_owned()),
+        public_url: Some("http://10.0.0.1:8080".to_owned()),
         ..Config::default()
     }
 }
 
 async fn get(host: &Host, uri: &str, headers: &[(&str, &str)]) -> Answer {
-    let request = Request::get(uri).header("host", "yard:8080");
+    let request = Request::get(uri).header("host", "10.0.0.1:8080");
     let request = headers.iter().fold(request, |request, (name, value)| {
         request.header(*name, *value)
     });
@@ -35,15 +35,15 @@ async fn cards_are_where_clients_look_for_them() {
     for (uri, url) in [
         (
             "/.well-known/agent-card.json",
-            "http://yard:8080/agents/echo",
+            "http://10.0.0.1:8080/agents/echo",
         ),
         (
             "/agents/echo/.well-known/agent-card.json",
-            "http://yard:8080/agents/echo",
+            "http://10.0.0.1:8080/agents/echo",
         ),
         (
             "/acme/agents/echo/.well-known/agent-card.json",
-            "http://yard:8080/acme/agents/echo",
+            "http://10.0.0.1:8080/acme/agents/echo",
         ),
     ] {
         let answer = get(&host, uri, &[]).await;
@@ -110,7 +110,7 @@ async fn only_the_default_agent_or_the_only_one_is_at_the_root() {
         let message = nobody.json()["error"]["message"].take();
         let message = message.as_str().unwrap();
         assert!(
-            message.contains("http://yard:8080/agents/NAME"),
+            message.contains("http://10.0.0.1:8080/agents/NAME"),
             "{message}"
         );
     }
@@ -132,7 +132,7 @@ async fn a_client_whose_relative_url_lost_the_agent_is_told_so() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{cut}");
         let text = answer.text();
         assert!(text.contains("a slash at its end"), "{text}");
-        assert!(text.contains("http://yard:8080/agents/NAME/"), "{text}");
+        assert!(text.contains("http://10.0.0.1:8080/agents/NAME/"), "{text}");
     }
 }
 
@@ -148,7 +148,7 @@ fn addresses(card: &Value) -> Vec<String> {
 #[tokio::test]
 async fn every_address_in_a_card_is_a_url_that_leads_there() {
     for (public_url, base) in [
-        (None, "http://yard:8080"),
+        (None, "http://10.0.0.1:8080"),
         (
             Some("https://agents.example.com"),
             "https://agents.example.com",
@@ -199,7 +199,7 @@ async fn grpc_is_offered_if_the_operator_says_so() {
         ..Config::default()
     };
     assert_eq!(offered(Config::default()).await, None);
-    assert_eq!(offered(advertised()).await, entry("yard:8080"));
+    assert_eq!(offered(advertised()).await, entry("10.0.0.1:8080"));
     let with_path = Config {
         public_url: Some("https://example.com/yard".to_owned()),
         ..advertised()
@@ -272,9 +272,9 @@ async fn the_card_of_an_open_host() {
             "description": "Does as it is told.",
             "version": "1.0.0",
             "supportedInterfaces": [
-                {"url": "http://yard:8080/agents/echo", "protocolBinding": "JSONRPC",
+                {"url": "http://10.0.0.1:8080/agents/echo", "protocolBinding": "JSONRPC",
                  "protocolVersion": "1.0"},
-                {"url": "http://yard:8080/agents/echo", "protocolBinding": "HTTP+JSON",
+                {"url": "http://10.0.0.1:8080/agents/echo", "protocolBinding": "HTTP+JSON",
                  "protocolVersion": "1.0"},
             ],
             "capabilities": {
@@ -306,7 +306,7 @@ async fn a_tenants_card_leads_to_the_tenants_door() {
     let host = Host::new(Config::default()).await;
     let uri = "/acme/agents/echo/.well-known/agent-card.json";
     let card = get(&host, uri, &[]).await.json();
-    let url = "http://yard:8080/acme/agents/echo";
+    let url = "http://10.0.0.1:8080/acme/agents/echo";
     assert_eq!(
         card["supportedInterfaces"],
         json!([
@@ -365,7 +365,7 @@ async fn a_card_says_how_long_it_is_good_and_which_one_it_is() {
         assert_eq!(root.header(name), first.header(name));
     }
 
-    let head = Request::head(ECHO).header("host", "yard:8080");
+    let head = Request::head(ECHO).header("host", "10.0.0.1:8080");
     let head = ask(&host.public, head.body(Body::empty()).unwrap()).await;
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
     assert_eq!(head.header("etag"), first.header("etag"));
@@ -383,7 +383,7 @@ async fn the_keys_are_published() {
         header,
         json!({
             "alg": "EdDSA", "typ": "JOSE", "kid": kid,
-            "jku": "http://yard:8080/.well-known/jwks.json",
+            "jku": "http://10.0.0.1:8080/.well-known/jwks.json",
         })
     );
     let known = [("if-none-match", jwks.header("etag"))];
@@ -438,7 +438,7 @@ async fn guarded_at(public_url: Option<String>, private: Option<&[&str]>) -> Hos
 async fn extended(host: &Host) -> Value {
     let headers = [
         ("authorization", "Bearer acme-token"),
-        ("host", "yard:8080"),
+        ("host", "10.0.0.1:8080"),
     ];
     let answer = host.call_at("/", &headers, "GetExtendedAgentCard", json!({}));
     answer.await.json()
@@ -495,6 +495,6 @@ async fn people_find_the_agents() {
     assert_eq!(agents["agents"][0]["name"], "echo");
     assert_eq!(
         agents["agents"][0]["card"],
-        "http://yard:8080/agents/echo/.well-known/agent-card.json"
+        "http://10.0.0.1:8080/agents/echo/.well-known/agent-card.json"
     );
 }

@@ -84,6 +84,7 @@ async fn events_are_streamed() {
     for verb in ["GET", "POST"] {
         let path = format!("/v1/tasks/{id}:subscribe");
         let request = Request::builder().method(verb).uri(path);
+        let request = request.header("content-type", "application/json");
         let request = request.body(Body::empty()).unwrap();
         let mut stream = Stream::open(&host.public, request).await;
         let first = stream.next().await.unwrap();
@@ -189,14 +190,14 @@ async fn errors_of_streams_are_plain_answers_with_a_status() {
 async fn a_version_that_is_not_spoken_below_v1_is_told_where_it_is() {
     let request = Request::get("/agents/echo/v1/tasks/x")
         .header("a2a-version", "2.0")
-        .header("host", "yard:8080");
+        .header("host", "10.0.0.1:8080");
     let refused = ask(&host().await.public, request.body(Body::empty()).unwrap()).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     let said = refused.json()["message"].take();
     let said = said.as_str().unwrap();
     assert!(said.contains("A2A-Version: 0.3"), "{said}");
     assert!(
-        said.contains("http://yard:8080/agents/echo without /v1"),
+        said.contains("http://10.0.0.1:8080/agents/echo without /v1"),
         "{said}"
     );
 }
@@ -239,13 +240,13 @@ async fn webhooks_are_served() {
 async fn a_request_of_1_0_below_v1_is_told_where_1_0_is_spoken() {
     let host = host().await;
     for (base, address) in [
-        ("", "http://yard:8080/agents/NAME"),
-        ("/agents/echo", "http://yard:8080/agents/echo"),
+        ("", "http://10.0.0.1:8080/agents/NAME"),
+        ("/agents/echo", "http://10.0.0.1:8080/agents/echo"),
     ] {
         let request = Request::post(format!("{base}/v1/message:send"))
             .header("content-type", "application/json")
             .header("a2a-version", "1.0")
-            .header("host", "yard:8080");
+            .header("host", "10.0.0.1:8080");
         let request = request
             .body(Body::from(message("hello").to_string()))
             .unwrap();

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use axum::http::request::Builder;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use futures::stream::StreamExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -61,7 +61,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) async fn open(router: &Router, request: Request<Body>) -> Self {
+    pub(super) async fn open(router: &Router, mut request: Request<Body>) -> Self {
+        let localhost = HeaderValue::from_static("localhost");
+        request
+            .headers_mut()
+            .entry(header::HOST)
+            .or_insert(localhost);
         let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
         Self {
             status: head.status,

@@ -9,7 +9,7 @@ use super::host::{Host, message};
 use super::http::{ask, post};
 use crate::Config;
 
-const AT: [(&str, &str); 2] = [("host", "yard:8080"), ("a2a-version", "1.0")];
+const AT: [(&str, &str); 2] = [("host", "10.0.0.1:8080"), ("a2a-version", "1.0")];
 
 async fn host() -> Host {
     Host::of_two(Config::default(), Some("approval")).await
@@ -48,11 +48,11 @@ fn call(tenant: Option<&str>) -> Value {
 async fn a_tenant_that_is_the_name_of_something_else_is_refused() {
     let host = host().await;
     for (tenant, advice) in [
-        ("echo", "http://yard:8080/agents/echo"),
-        ("approval", "http://yard:8080/agents/approval"),
-        ("Echo", "http://yard:8080/agents/echo"),
-        ("v1", "http://yard:8080/agents/"),
-        ("agents", "http://yard:8080/agents/"),
+        ("echo", "http://10.0.0.1:8080/agents/echo"),
+        ("approval", "http://10.0.0.1:8080/agents/approval"),
+        ("Echo", "http://10.0.0.1:8080/agents/echo"),
+        ("v1", "http://10.0.0.1:8080/agents/"),
+        ("agents", "http://10.0.0.1:8080/agents/"),
     ] {
         let mut in_body = message("hello");
         in_body["tenant"] = tenant.into();
@@ -93,7 +93,7 @@ async fn a_call_without_an_agent_runs_only_where_one_is_meant() {
         let (status, said) = posted(&guessing, uri, &body).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{uri}: {said}");
         assert!(said.contains("agents/NAME\""), "{uri}: {said}");
-        assert!(said.contains("http://yard:8080/"), "{uri}: {said}");
+        assert!(said.contains("http://10.0.0.1:8080/"), "{uri}: {said}");
     }
     let request = v1(grpc_client::message("hello"));
     let refused = client(&guessing).send_message(request).await.unwrap_err();
@@ -102,10 +102,14 @@ async fn a_call_without_an_agent_runs_only_where_one_is_meant() {
     let old = json!({"message": {"messageId": "m", "role": "user", "parts": [{"text": "a"}]}});
     let rpc = json!({"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": old});
     for (uri, body, address) in [
-        ("/", rpc, "http://yard:8080/agents/NAME;"),
-        ("/v1/message:send", old, "http://yard:8080/agents/NAME/v1;"),
+        ("/", rpc, "http://10.0.0.1:8080/agents/NAME;"),
+        (
+            "/v1/message:send",
+            old,
+            "http://10.0.0.1:8080/agents/NAME/v1;",
+        ),
     ] {
-        let old = post(uri, &[("host", "yard:8080")]).body(Body::from(body.to_string()));
+        let old = post(uri, &[("host", "10.0.0.1:8080")]).body(Body::from(body.to_string()));
         let old = ask(&guessing.public, old.unwrap()).await;
         assert_eq!(old.status, StatusCode::NOT_FOUND, "{uri}");
         let said = old.text();
@@ -141,24 +145,28 @@ async fn a_tenant_may_be_called_like_an_agent_if_the_agent_is_named() {
 async fn a_path_that_misses_the_agent_says_where_it_is() {
     let host = host().await;
     for (verb, uri, advice) in [
-        ("POST", "/echo", "http://yard:8080/agents/echo"),
-        ("POST", "/echo/", "http://yard:8080/agents/echo"),
+        ("POST", "/echo", "http://10.0.0.1:8080/agents/echo"),
+        ("POST", "/echo/", "http://10.0.0.1:8080/agents/echo"),
         (
             "GET",
             "/echo/.well-known/agent-card.json",
-            "http://yard:8080/agents/echo",
+            "http://10.0.0.1:8080/agents/echo",
         ),
-        ("POST", "/agents", "http://yard:8080/agents/NAME"),
-        ("POST", "/agents/", "http://yard:8080/agents/NAME"),
-        ("POST", "/v1", "http://yard:8080/agents/NAME/v1"),
-        ("POST", "/agents/echo/v1", "http://yard:8080/agents/echo"),
+        ("POST", "/agents", "http://10.0.0.1:8080/agents/NAME"),
+        ("POST", "/agents/", "http://10.0.0.1:8080/agents/NAME"),
+        ("POST", "/v1", "http://10.0.0.1:8080/agents/NAME/v1"),
+        (
+            "POST",
+            "/agents/echo/v1",
+            "http://10.0.0.1:8080/agents/echo",
+        ),
         ("POST", "/agents/nobody/v1", "there is no such agent"),
         ("POST", "/a2a", "nothing is served at this path"),
     ] {
         let request = Request::builder()
             .method(verb)
             .uri(uri)
-            .header("host", "yard:8080");
+            .header("host", "10.0.0.1:8080");
         let answer = ask(&host.public, request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{verb} {uri}");
         let said = answer.json()["error"]["message"].take();
@@ -185,11 +193,11 @@ async fn a_call_of_0_3_is_told_the_path_for_its_tenant() {
         ),
         (&unnamed, "/acme/message:send", "/acme/agents/NAME/v1"),
     ] {
-        let request = post(uri, &[("host", "yard:8080"), ("a2a-version", "0.3")]);
+        let request = post(uri, &[("host", "10.0.0.1:8080"), ("a2a-version", "0.3")]);
         let refused = ask(&host.public, request.body(Body::from("{}")).unwrap()).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{uri}");
         let said = refused.text();
-        let advice = format!("below http://yard:8080{path}\"");
+        let advice = format!("below http://10.0.0.1:8080{path}\"");
         assert!(said.contains(&advice), "{uri}: {said}");
     }
 }

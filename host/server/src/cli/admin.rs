@@ -25,8 +25,10 @@ impl AdminArgs {
     /// # Errors
     /// If there is no token to present.
     pub(super) fn connect(&self, config: &Config) -> anyhow::Result<AdminClient> {
-        let local = || Addresses::of_local_host(config).admin_url();
-        let base = self.admin_url.clone().unwrap_or_else(local);
+        let base = match &self.admin_url {
+            Some(url) => url.clone(),
+            None => Addresses::of_local_host(config)?.admin_url(),
+        };
         let token = match &self.admin_token {
             Some(token) => Some(Secret::new(token)),
             None => admin_token::find(config)?,

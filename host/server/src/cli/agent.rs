@@ -36,7 +36,7 @@ impl AgentArgs {
     /// # Errors
     /// If there is no such agent, or it cannot be reached.
     pub(crate) async fn connect(&self, config: &Config) -> anyhow::Result<AgentClient> {
-        let base = self.base(config);
+        let base = self.base(config)?;
         let http = http::agent_client(&base, config).context("cannot set up the HTTP client")?;
         let carrier = Credentialed::new(Direct::new(http), self.token(&base, config)?);
         let client = taskyard_delegate::connect(carrier, &base).await;
@@ -84,15 +84,15 @@ impl AgentArgs {
             .collect()
     }
 
-    fn base(&self, config: &Config) -> String {
+    fn base(&self, config: &Config) -> anyhow::Result<String> {
         let host = match &self.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => Addresses::of_local_host(config).url(),
+            None => Addresses::of_local_host(config)?.url(),
         };
-        match &self.agent {
+        Ok(match &self.agent {
             Some(name) => format!("{host}/agents/{name}"),
             None => host,
-        }
+        })
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
             data_dir: "/nonexistent".into(),
             ..Config::default()
         };
-        args.base(&nowhere)
+        args.base(&nowhere).unwrap()
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
                 url: url.map(str::to_owned),
                 token: Some(token.to_owned()),
             };
-            let token = args.token(&args.base(&config), &config).unwrap();
+            let token = args.token(&args.base(&config).unwrap(), &config).unwrap();
             assert_eq!(token.map(|token| token.is_for(yard).is_ok()), is_for);
         }
     }

@@ -140,7 +140,11 @@ async fn read(
         method,
         Method::Send | Method::Stream | Method::SetPushConfig
     ) {
-        return Ok((json!({}), None));
+        let is_order = head.method == axum::http::Method::POST && door.gate.is_open();
+        return match is_order && body::browsers_may_send(&head.headers) {
+            true => Err(ApiError::WrongContentType),
+            false => Ok((json!({}), None)),
+        };
     }
     if !body::content_type_is(&head.headers, body::is_json) {
         return Err(ApiError::WrongContentType);
