@@ -2,12 +2,16 @@
 //!
 //! One file per family of attacks, each on the real binary, with loads that are bounded and bounds that
 //! are measured: memory, descriptors, threads. How bad input is refused is in `bad_input`, what misbehaving
-//! workers can do in `guests`, and what crashes cost in `crash`.
+//! workers can do in `guests`, and what crashes cost in `crash`. Tenants are tried in
+//! `operations::tenants` and `bindings::tenants`, keys and tokens in `auth`, certificates in `tls`, and
+//! addresses of the inside in `webhooks`.
 
 mod bodies;
 mod damage;
 mod disk;
 mod health;
+mod http1;
+mod http2;
 mod idle;
 mod open_host;
 mod time;

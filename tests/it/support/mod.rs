@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod issuer;
 pub(crate) mod model;
 pub(crate) mod places;
+pub(crate) mod raw;
 pub(crate) mod relay;
 pub(crate) mod task;
 pub(crate) mod usage;
