@@ -6,7 +6,7 @@ RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python javascript bench profile instructions fuzz clean
+.PHONY: run test check build guests setup python javascript bench profile instructions fuzz soak torture clean
 
 ## run: build everything and start the host with the example workers; echo is at the root
 run: export TASKYARD_DEFAULT_AGENT ?= echo
@@ -56,6 +56,16 @@ SECONDS ?= 60
 SEED    ?= 1
 fuzz: build
 	./target/release/taskyard-fuzz $(SECONDS) $(SEED)
+
+## soak: hostile clients of all kinds beside an honest one, for SOAK_SECONDS; a short form is in `make test`
+SOAK_SECONDS ?= 300
+soak: build
+	TASKYARD_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --release --locked --workspace --test it hostile::soak -- --nocapture
+
+## torture: a host under load that ends CRASHES times, and loses nothing; a short form is in `make test`
+CRASHES ?= 70
+torture: build
+	TASKYARD_CRASHES=$(CRASHES) cargo test --release --locked --workspace --test it crash:: -- --nocapture
 
 ## setup: system packages and the wasm target, only if they are missing
 setup:

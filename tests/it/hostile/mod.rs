@@ -14,5 +14,6 @@ mod http1;
 mod http2;
 mod idle;
 mod open_host;
+mod soak;
 mod time;
 mod unread;
