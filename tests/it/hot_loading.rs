@@ -110,6 +110,33 @@ async fn one_component_can_be_two_agents() {
 }
 
 #[tokio::test]
+async fn another_plugin_takes_a_name_only_if_it_is_told_to() {
+    let host = Host::with(&["echo"], Settings::default()).await;
+    let name = ("name", "echo".to_owned());
+    let component = std::fs::read(places::plugin("approval")).unwrap();
+    let refused = host
+        .admin()
+        .try_load(component.clone(), std::slice::from_ref(&name))
+        .await;
+    assert_eq!((refused.status, refused.code()), (409, "other-plugin"));
+    let message_of_it = refused.message();
+    assert!(
+        message_of_it.contains("runs the plugin echo"),
+        "{refused:?}"
+    );
+    let done = host.agent("echo").send(message("x")).await;
+    assert_eq!(task::artifact(&done, "echo"), "x");
+
+    let replace = ("replace", "true".to_owned());
+    host.admin()
+        .try_load(component, &[name, replace])
+        .await
+        .ok();
+    let asked = host.agent("echo").send(message("x")).await;
+    assert_eq!(task::state(&asked), "INPUT_REQUIRED");
+}
+
+#[tokio::test]
 async fn an_agent_that_works_is_not_removed() {
     let host = Host::with(&["approval"], Settings::default()).await;
     let approval = host.agent("approval");

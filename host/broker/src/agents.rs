@@ -48,6 +48,8 @@ pub struct DeployRequest {
     /// Whether a message that names its context alone answers the task that waits for input there; kept from
     /// the deployment before if absent, or else not.
     pub answer_by_context: Option<bool>,
+    /// Whether it may take the place of a plugin that calls itself something else.
+    pub replace: bool,
 }
 
 /// What to change about an agent without another component; what is absent stays as it is.
@@ -193,6 +195,16 @@ impl Broker {
         let _turn = self.shared.agents.turn.lock().await;
         let name = request.agent.unwrap_or_else(|| manifest.name.clone());
         let before = self.agents().get(&name).cloned();
+        if let Some(deployed) = &before
+            && deployed.manifest.name != manifest.name
+            && !request.replace
+        {
+            return Err(Error::OtherPlugin {
+                agent: name,
+                deployed: deployed.manifest.name.clone(),
+                given: manifest.name,
+            });
+        }
         let now = self.shared.sources.clock.now();
         let plugin = Plugin {
             digest: Digest::of(&request.component),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use taskyard_storage::{Failed, ReadError};
-use taskyard_task::{Digest, Refusal};
+use taskyard_task::{AgentName, Digest, Refusal};
 
 use crate::probe::Probe;
 
@@ -28,6 +28,18 @@ pub enum Error {
     /// Operator: no such plugin is loaded.
     #[error("plugin not found")]
     PluginNotFound,
+    /// Operator: the agent has another plugin, and nobody said that it is to be replaced.
+    #[error(
+        "the agent {agent} runs the plugin {deployed}, and this one is {given}; if it is to be replaced, say so (--replace)"
+    )]
+    OtherPlugin {
+        /// The agent.
+        agent: AgentName,
+        /// What its plugin calls itself.
+        deployed: AgentName,
+        /// What the new one calls itself.
+        given: AgentName,
+    },
     /// Operator: no loaded plugin is meant, or more than one.
     #[error("{}", which_plugin(named, found))]
     WhichPlugin {

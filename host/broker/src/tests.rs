@@ -113,6 +113,7 @@ impl Yard {
             max_runs: None,
             egress: None,
             answer_by_context: None,
+            replace: false,
         };
         self.broker.deploy(request).await.unwrap()
     }
@@ -636,6 +637,7 @@ async fn among_several_agents_none_is_the_default_one_by_itself() {
         max_runs: None,
         egress: None,
         answer_by_context: None,
+        replace: false,
     };
     let yard = Yard::new(Config::default()).await;
     assert_eq!(name(yard.broker.default_agent()), Some(agent()));

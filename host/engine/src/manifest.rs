@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
+use taskyard_task::visible::is_deceptive;
 use taskyard_task::{AgentName, Manifest, Skill};
 
 use crate::bindings::exports::taskyard::worker::handler;
@@ -91,9 +92,22 @@ impl Problems {
         if text.trim().is_empty() {
             self.add(place, "must not be empty");
         }
+        self.check_visible(place, text);
         if text.len() > MAX_DESCRIPTION_BYTES {
             let problem = format!("must not be longer than {MAX_DESCRIPTION_BYTES} bytes");
             self.add(place, problem);
+        }
+    }
+
+    fn check_visible(&mut self, place: &str, text: &str) {
+        if text
+            .chars()
+            .any(|c| is_deceptive(c) && !matches!(c, '\n' | '\t'))
+        {
+            self.add(
+                place,
+                "must not have control characters, nor others that cannot be seen",
+            );
         }
     }
 
@@ -123,6 +137,10 @@ impl Problems {
             }
             self.check_text(&format!("name of {place}"), &skill.name);
             self.check_text(&format!("description of {place}"), &skill.description);
+            self.check_visible(&place, &skill.id);
+            for text in skill.tags.iter().chain(&skill.examples) {
+                self.check_visible(&format!("tags and examples of {place}"), text);
+            }
             self.check_modes(&place, &skill.input_modes);
             self.check_modes(&place, &skill.output_modes);
         }
@@ -133,7 +151,7 @@ impl Problems {
 fn is_media_type(mode: &str) -> bool {
     let parts = mode.split_once('/');
     mode.len() <= MAX_MODE_BYTES
-        && !mode.chars().any(char::is_control)
+        && !mode.chars().any(is_deceptive)
         && parts.is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
 }
 
@@ -221,6 +239,14 @@ mod tests {
 
     #[test]
     fn lies_about_skills_are_named() {
+        refused(
+            |m| m.skills[0].examples = vec!["a\u{1b}[2J".to_owned()],
+            "control characters",
+        );
+        refused(
+            |m| m.skills[0].name = "a\u{202e}b".to_owned(),
+            "control characters",
+        );
         let twice = "\"report\": its id is used twice";
         refused(|m| m.skills[1].id = "report".to_owned(), twice);
         refused(|m| m.skills[0].id.clear(), "between 1 and 128 bytes");

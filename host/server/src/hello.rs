@@ -6,6 +6,7 @@ use std::path::Path;
 use taskyard_task::Agent;
 
 use crate::addresses::Addresses;
+use crate::cli::quoted;
 
 /// How this program was called, so that what is printed can be pasted as it is.
 pub(crate) fn program() -> String {
@@ -60,16 +61,13 @@ fn commands(agent: Option<&Agent>) -> Vec<String> {
         .flat_map(|skill| &skill.examples);
     let example = examples.map(String::as_str).next().unwrap_or("hello");
     vec![
-        format!("task send --agent {name} --stream {}", quoted(example)),
+        format!(
+            "task send --agent {name} --stream {}",
+            quoted(example.lines().next().unwrap_or_default())
+        ),
         format!("task watch --agent {name} TASK"),
         format!("task answer --agent {name} TASK \"yes\""),
     ]
-}
-
-// For a POSIX shell, on one line.
-fn quoted(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    format!("'{}'", line.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

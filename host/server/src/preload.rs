@@ -65,6 +65,7 @@ async fn load_one(broker: &Broker, file: &Path) -> anyhow::Result<()> {
             max_runs: None,
             egress: None,
             answer_by_context: None,
+            replace: false,
         })
         .await?;
     Ok(())

@@ -26,6 +26,7 @@ pub mod plugin;
 pub mod push;
 pub mod request;
 pub mod state;
+pub mod visible;
 pub mod wire;
 
 pub use api_key::{AccessScope, ApiKey, ApiKeyId};

@@ -38,6 +38,9 @@ pub(super) struct DeployQuery {
     egress: Option<String>,
     /// Whether a message that names its context alone answers the task that waits for input there.
     answer_by_context: Option<bool>,
+    /// Whether it may take the place of a plugin that calls itself something else.
+    #[serde(default)]
+    replace: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,6 +152,7 @@ fn request(query: DeployQuery) -> Result<DeployRequest, AdminError> {
             .transpose()
             .map_err(|error| invalid("egress", error))?,
         answer_by_context: query.answer_by_context,
+        replace: query.replace,
     })
 }
 
@@ -187,6 +191,7 @@ mod tests {
             limits: Some(limits.to_owned()),
             egress: None,
             answer_by_context: None,
+            replace: false,
         }
     }
 

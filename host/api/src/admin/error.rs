@@ -99,6 +99,7 @@ fn broker_row(error: &Error) -> (StatusCode, &'static str) {
         Error::AgentNotFound => (StatusCode::NOT_FOUND, "agent-not-found"),
         Error::PluginNotFound => (StatusCode::NOT_FOUND, "plugin-not-found"),
         Error::ApiKeyNotFound => (StatusCode::NOT_FOUND, "key-not-found"),
+        Error::OtherPlugin { .. } => (StatusCode::CONFLICT, "other-plugin"),
         Error::TooManyApiKeys { .. } => (StatusCode::CONFLICT, "too-many-keys"),
         Error::TaskNotFound => (StatusCode::NOT_FOUND, "task-not-found"),
         Error::WhichPlugin { found, .. } if found.is_empty() => {

@@ -152,6 +152,7 @@ impl From<broker::Error> for ApiError {
             // Only operators deal with plugins and keys; a client cannot cause these.
             Error::PluginNotFound
             | Error::ApiKeyNotFound
+            | Error::OtherPlugin { .. }
             | Error::TooManyApiKeys { .. }
             | Error::WhichPlugin { .. }
             | Error::Incompatible(_)

@@ -235,6 +235,7 @@ async fn a_copy_is_good_until_the_next_deployment() {
         max_runs: None,
         egress: None,
         answer_by_context: None,
+        replace: false,
     };
     host.broker.deploy(next).await.unwrap();
     let answer = get(&host, uri, &known).await;

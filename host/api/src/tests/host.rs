@@ -98,6 +98,7 @@ impl Host {
             max_runs: None,
             egress: None,
             answer_by_context: None,
+            replace: false,
         };
         self.broker.deploy(request).await.unwrap();
     }

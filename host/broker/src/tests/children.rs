@@ -19,6 +19,7 @@ async fn yard() -> Yard {
         max_runs: None,
         egress: None,
         answer_by_context: None,
+        replace: false,
     };
     yard.broker.deploy(request).await.unwrap();
     yard

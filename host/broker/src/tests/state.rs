@@ -404,6 +404,7 @@ async fn a_place_takes_so_many_keys_and_no_more() {
             max_runs: None,
             egress: None,
             answer_by_context: None,
+            replace: false,
         })
         .await
         .unwrap();

@@ -8,6 +8,7 @@ use taskyard_outbound::Direct;
 
 use super::NotFound;
 use super::credentials::{Credentialed, Token};
+use super::output::quoted;
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::http;
@@ -80,7 +81,7 @@ impl AgentArgs {
             .into_iter()
             .filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
         given
-            .map(|(flag, value)| format!(" --{flag} {value}"))
+            .map(|(flag, value)| format!(" --{flag} {}", quoted(value)))
             .collect()
     }
 

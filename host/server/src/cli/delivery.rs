@@ -6,9 +6,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use taskyard_api::admin::{DeliveryList, DeliveryView, RetriedView};
+use taskyard_task::visible::in_line;
 
 use super::admin::AdminArgs;
-use super::output::printable;
 use super::{Exit, Output};
 use crate::admin_client::{AdminClient, encode_segment};
 use crate::config::Config;
@@ -109,7 +109,7 @@ fn show_retried(retried: &[RetriedView], output: Output) -> anyhow::Result<()> {
         return Ok(output.line("no webhook is in trouble")?);
     }
     for one in retried {
-        let webhook = printable(&one.config);
+        let webhook = in_line(&one.config);
         output.line(format!(
             "webhook {webhook} of task {} is tried again",
             one.task
@@ -134,9 +134,9 @@ fn row(delivery: &DeliveryView) -> [String; 5] {
     let next = delivery.retry_at.as_deref();
     [
         delivery.task.clone(),
-        printable(&delivery.config),
+        in_line(&delivery.config),
         delivery.attempts.to_string(),
         next.unwrap_or("given up").to_owned(),
-        printable(&delivery.last_error),
+        in_line(&delivery.last_error),
     ]
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use taskyard_storage::OpenError;
+use taskyard_task::visible::in_lines;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,11 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
         return Exit::Ok;
     }
     // Nobody is left to tell if this fails.
-    let _ = writeln!(io::stderr(), "taskyard: {error:#}");
+    let _ = writeln!(
+        io::stderr(),
+        "taskyard: {}",
+        in_lines(&format!("{error:#}"))
+    );
     if let Some(OpenError::Damaged { .. }) = error.downcast_ref() {
         return Exit::Damaged;
     }

@@ -3,10 +3,10 @@
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use taskyard_api::admin::{KeyList, KeyOrder, KeyState, KeyView, MadeKey};
+use taskyard_task::visible::in_line;
 use taskyard_task::{AgentName, ApiKeyId, Tenant};
 
 use super::admin::AdminArgs;
-use super::output::printable;
 use super::{Exit, Output};
 use crate::admin_client::AdminClient;
 use crate::config::Config;
@@ -117,7 +117,7 @@ fn row(key: &KeyView) -> [String; 7] {
     [
         key.id.clone(),
         key.tenant.to_string(),
-        printable(&key.name),
+        in_line(&key.name),
         may(key),
         state(key.state).to_owned(),
         key.created_at.clone(),

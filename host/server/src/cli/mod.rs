@@ -32,7 +32,7 @@ use crate::config::{CliConfig, Config, Flags, load};
 use crate::serve;
 
 pub(crate) use exit::{Exit, NotFound};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, quoted};
 
 /// A durable task host for AI agents: A2A on the outside, sandboxed WebAssembly workers on the inside.
 #[derive(Debug, Parser)]
@@ -157,7 +157,10 @@ fn block_on(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // What computes on and cannot be stopped, such as a component that is being compiled, ends with the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// The configuration on this machine: where a client finds the host, too.

@@ -7,8 +7,8 @@ use serde_json::json;
 use taskyard_api::admin::{
     FlightList, ParkedList, ParkedView, ProbeView, TaskBrief, reason_in_words,
 };
+use taskyard_task::visible::in_line;
 
-use super::output::printable;
 use super::plugin::short;
 use super::{Exit, Output, task_log, task_show};
 use crate::admin_client::{AdminClient, encode};
@@ -246,8 +246,8 @@ fn parked_row(parked: &ParkedView) -> [String; 6] {
         parked.task.agent.clone(),
         parked.since.clone(),
         parked.why.position.to_string(),
-        printable(&parked.why.code),
-        printable(&reason_in_words(&parked.why.reason)),
+        in_line(&parked.why.code),
+        in_line(&reason_in_words(&parked.why.reason)),
     ]
 }
 
@@ -257,7 +257,7 @@ fn in_flight_row(task: &TaskBrief) -> [String; 7] {
         task.agent.clone(),
         task.phase.clone(),
         task.state.clone(),
-        printable(task.version.as_deref().unwrap_or("?")),
+        in_line(task.version.as_deref().unwrap_or("?")),
         short(&task.digest),
         task.created_at.clone(),
     ]
@@ -274,7 +274,7 @@ fn changed(task: &TaskBrief) -> String {
 /// The version and the component of a task.
 pub(super) fn runs_on(task: &TaskBrief) -> String {
     let version = task.version.as_deref().unwrap_or("an unknown version");
-    format!("{} (component {})", printable(version), short(&task.digest))
+    format!("{} (component {})", in_line(version), short(&task.digest))
 }
 
 fn probed(probe: &ProbeView) -> String {
@@ -282,13 +282,13 @@ fn probed(probe: &ProbeView) -> String {
         true => "compatible",
         false => "not compatible",
     };
-    let version = printable(&probe.version);
+    let version = in_line(&probe.version);
     let component = short(&probe.digest);
     let repeated = match probe.replayed {
         1 => "1 entry was repeated".to_owned(),
         entries => format!("{entries} entries were repeated"),
     };
-    let what = printable(&probe.what);
+    let what = in_line(&probe.what);
     format!("{version} (component {component}) is {verdict}: {what} ({repeated})")
 }
 

@@ -1,4 +1,5 @@
-//! What commands print: tables and colours for people, JSON for programs.
+//! What commands print: tables and colours for people, JSON for programs. Text of others passes through here and
+//! nowhere else, so nothing of it can act upon a terminal.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -9,6 +10,7 @@ use comfy_table::{Attribute, Cell, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::Value;
+use taskyard_task::visible::{in_line, in_lines, is_deceptive};
 
 /// Where and how commands print. Everything goes to standard output; errors and logs do not.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +52,12 @@ impl Output {
         self.terminal
     }
 
-    /// Prints `text` as it is.
+    /// Prints `text`, with what could make a terminal do things made visible.
     ///
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn text(self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        write_out(&safe(text, self.colours))
     }
 
     /// Prints a line that is no part of the answer, on standard error.
@@ -65,7 +65,7 @@ impl Output {
     /// # Errors
     /// If standard error is closed.
     pub(crate) fn aside(self, line: impl Display) -> io::Result<()> {
-        writeln!(io::stderr(), "{line}")
+        writeln!(io::stderr(), "{}", safe(&line.to_string(), self.colours))
     }
 
     /// Prints one line.
@@ -81,7 +81,9 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn document(self, value: &impl Serialize) -> anyhow::Result<()> {
-        Ok(self.line(serde_json::to_string_pretty(value)?)?)
+        Ok(write_out(&safe_json(
+            &(serde_json::to_string_pretty(value)? + "\n"),
+        ))?)
     }
 
     /// Prints one event as a line of JSON.
@@ -89,7 +91,9 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn event(self, value: &impl Serialize) -> anyhow::Result<()> {
-        Ok(self.line(serde_json::to_string(value)?)?)
+        Ok(write_out(&safe_json(
+            &(serde_json::to_string(value)? + "\n"),
+        ))?)
     }
 
     /// Prints a table. Lines are never folded: ids are there to be copied, and other programs may cut
@@ -140,6 +144,12 @@ impl Output {
     }
 }
 
+fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// A state as people say it.
 pub(crate) fn state_name(state: &TaskState) -> &'static str {
     match state {
@@ -155,17 +165,16 @@ pub(crate) fn state_name(state: &TaskState) -> &'static str {
     }
 }
 
-/// What a part says, or what it is if it is not text. Control characters could make a terminal do
-/// things, so text shows none but line breaks and tabs.
+/// What a part says, or what it is if it is not text.
 pub(crate) fn part_text(part: &Part) -> String {
     match &part.content {
-        PartContent::Text(text) => printable(text),
+        PartContent::Text(text) => in_lines(text),
         PartContent::Data(value) => format!("{:#}", with_whole_numbers(value.clone())),
-        PartContent::Url(url) => printable(url),
+        PartContent::Url(url) => in_line(url),
         PartContent::Raw(bytes) => {
             let kind = part.media_type.as_deref().unwrap_or("data");
             let name = part.filename.as_deref().unwrap_or("without a name");
-            printable(&format!("[{} bytes of {kind}, {name}]", bytes.len()))
+            in_line(&format!("[{} bytes of {kind}, {name}]", bytes.len()))
         }
     }
 }
@@ -196,11 +205,59 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= MOST).then_some(number as i64)
 }
 
-/// `text` without what could make a terminal do things.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .collect()
+/// What only this program writes to a terminal: the beginnings and ends of its own colours.
+const OWN_STYLES: [&str; 7] = [
+    "\u{1b}[0m",
+    "\u{1b}[1m",
+    "\u{1b}[2m",
+    "\u{1b}[31m",
+    "\u{1b}[32m",
+    "\u{1b}[33m",
+    "\u{1b}[36m",
+];
+
+/// The last look at everything that is printed, whoever wrote it: nothing gets past it that could make a
+/// terminal do things.
+fn safe(text: &str, colours: bool) -> String {
+    let mut pieces = text.split('\u{1b}');
+    let mut safe = in_lines(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let piece = format!("\u{1b}{piece}");
+        let own = OWN_STYLES.iter().find(|style| piece.starts_with(**style));
+        match own.filter(|_| colours) {
+            Some(own) => {
+                safe += own;
+                safe += &in_lines(piece.get(own.len()..).unwrap_or_default());
+            }
+            None => safe += &in_lines(&piece),
+        }
+    }
+    safe
+}
+
+/// JSON in which everything is visible: what is deceptive can only be within texts, which may have any
+/// character by its number (RFC 8259 7).
+fn safe_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_deceptive(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe += &format!("\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// `text` as a shell takes it for one word, with nothing in it that the shell would act upon.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// The parts of a message, one after the other.
@@ -211,6 +268,8 @@ pub(crate) fn parts_text(parts: &[Part]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -225,8 +284,44 @@ mod tests {
         ];
         assert_eq!(
             parts_text(&parts),
-            "a\tb\nc[31mred\n[3 bytes of application/pdf, x.pdf]\n[\n  2,\n  0.5\n]\nhttps://example.com/a"
+            "a\tb\nc\\u{1b}[31mred\\u{7}\n[3 bytes of application/pdf, x.pdf]\n[\n  2,\n  0.5\n]\nhttps://example.com/a"
         );
+    }
+
+    #[test]
+    fn nothing_gets_past_the_last_look() {
+        let own = "\u{1b}[31mfailed\u{1b}[0m \u{1b}[1mx\u{1b}[0m\n";
+        assert_eq!(safe(own, true), own);
+        assert_eq!(safe("\u{1b}[31mx", false), "\\u{1b}[31mx");
+        for (text, expected) in [
+            ("\u{1b}[8mhidden", "\\u{1b}[8mhidden"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{1b}", "\\u{1b}"),
+            ("\u{9b}2J\u{202e}", "\\u{9b}2J\\u{202e}"),
+        ] {
+            assert_eq!(safe(text, true), expected);
+        }
+    }
+
+    #[test]
+    fn json_is_the_same_to_programs() {
+        let value = serde_json::json!({"a\u{7f}": "\u{202e}\u{9b}\u{e0041}\n\u{1b}é"});
+        let json = safe_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(
+            !json.chars().any(|c| is_deceptive(c) && c != '\n'),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn a_quoted_text_is_one_word_to_a_shell(text in "[^\0]{0,20}") {
+            let line = format!("printf %s {}", quoted(&text));
+            let out = std::process::Command::new("sh").arg("-c").arg(line).output().unwrap();
+            prop_assert_eq!(String::from_utf8_lossy(&out.stdout), text);
+        }
     }
 
     #[test]

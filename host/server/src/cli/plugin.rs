@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use taskyard_api::admin::{AgentList, AgentView, HeldView, StatusView};
 use taskyard_task::AgentName;
+use taskyard_task::visible::{in_line, in_lines};
 
 use super::admin::AdminArgs;
 use super::egress::{self, AllowArgs, DenyArgs, RulesArgs};
-use super::output::printable;
 use super::{Exit, Output};
 use crate::admin_client::{AdminClient, encode};
 use crate::config::Config;
@@ -69,6 +69,9 @@ struct LoadArgs {
     /// as in the deployment before, or else not]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     answer_by_context: Option<bool>,
+    /// Take the place of a plugin that calls itself something else
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     rules: RulesArgs,
 }
@@ -121,7 +124,7 @@ async fn show(admin: &AdminClient, name: &AgentName, output: Output) -> anyhow::
         return output.document(&status);
     }
     output.line(deployed(&status.agent))?;
-    output.line(printable(&status.agent.description))?;
+    output.line(in_lines(&status.agent.description))?;
     output.line(format!(
         "queued {}, running {}",
         status.queued, status.running
@@ -169,6 +172,7 @@ impl LoadArgs {
             ("limits", self.limits.as_deref().map(encode)),
             ("max_runs", self.max_runs.map(|runs| runs.to_string())),
             ("egress", rules.as_deref().map(encode)),
+            ("replace", self.replace.then(|| true.to_string())),
             (
                 "answer_by_context",
                 self.answer_by_context.map(|answers| answers.to_string()),
@@ -197,18 +201,18 @@ fn deployed(agent: &AgentView) -> String {
         ..
     } = agent;
     let component = short(&agent.digest);
-    let version = printable(version);
+    let version = in_line(version);
     format!("{name} {version} is deployed (component {component}, revision {revision})")
 }
 
 fn row(agent: &AgentView) -> [String; 6] {
     [
         agent.name.clone(),
-        printable(&agent.version),
+        in_line(&agent.version),
         short(&agent.digest),
         agent.deployed_at.clone(),
         egress::hosts(&agent.egress),
-        printable(&agent.description),
+        in_line(&agent.description),
     ]
 }
 
@@ -223,7 +227,7 @@ fn held_in_words(held: &HeldView, deployed: &str) -> String {
         1 => format!("1 task{still} runs"),
         _ => format!("{tasks} tasks{still} run"),
     };
-    let version = printable(version);
+    let version = in_line(version);
     format!("{who} on {version} (component {})", short(digest))
 }
 
@@ -253,6 +257,7 @@ mod tests {
             limits: None,
             max_runs: None,
             answer_by_context: None,
+            replace: false,
             rules: RulesArgs::default(),
         };
         args.query()

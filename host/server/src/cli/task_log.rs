@@ -1,9 +1,9 @@
 //! `taskyard task log`: a task's log, one line for each entry.
 
 use taskyard_api::admin::{EntryView, LogView, size_in_words};
+use taskyard_task::visible::in_line;
 
 use super::Output;
-use super::output::printable;
 use crate::admin_client::{AdminClient, encode};
 
 /// How many entries one request asks for.
@@ -96,7 +96,7 @@ pub(super) fn in_words(entry: &EntryView) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    printable(text).replace(['\n', '\t'], " ")
+    in_line(&text.replace(['\n', '\t'], " "))
 }
 
 /// `2026-11-21T10:31:07.221Z` as its two halves.
@@ -147,6 +147,6 @@ mod tests {
         second.taken_back = true;
         second.what = "a\u{1b}[31m\nb".to_owned();
         let line = layout.lines(&second, output);
-        assert!(line.ends_with("a[31m b (taken back)\n"), "{line:?}");
+        assert!(line.ends_with("a\\u{1b}[31m b (taken back)\n"), "{line:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! `taskyard task show`: what a task does, and why it does not.
 
 use taskyard_api::admin::{ChildView, ParkedView, TaskStatusView};
+use taskyard_task::visible::in_line;
 
 use super::operator::runs_on;
-use super::output::printable;
 use super::{Output, task_log};
 use crate::admin_client::{AdminClient, encode};
 
@@ -18,7 +18,7 @@ pub(super) async fn run(admin: &AdminClient, id: &str, output: Output) -> anyhow
         return output.document(&status);
     }
     for line in lines(&status) {
-        output.line(printable(&line))?;
+        output.line(in_line(&line))?;
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use a2a::{Artifact, StreamResponse, Task, TaskState, TaskStatus};
 use serde_json::Value;
+use taskyard_task::visible::in_line;
 use taskyard_task::wire::{PARKED_KEY, PROGRESS_KEY};
 
-use super::output::{part_text, parts_text, printable, state_name};
+use super::output::{part_text, parts_text, quoted, state_name};
 use super::{Exit, Output};
 
 /// What an event adds.
@@ -66,13 +67,13 @@ impl Transcript {
     /// What the task does while nothing comes, once that is known: whoever waits in silence is to see that much.
     pub(super) fn waiting(&self) -> Option<String> {
         let (state, task) = (state_name(self.state.as_ref()?), self.task_id()?);
-        Some(format!("{state}: waits for task {}", printable(task)))
+        Some(format!("{state}: waits for task {}", in_line(task)))
     }
 
     /// The command that does `verb` with the task, once its id is known.
     pub(super) fn command(&self, verb: &str) -> Option<String> {
         let (again, task) = (&self.again, self.task_id()?);
-        Some(format!("taskyard task{again} {verb} {task}"))
+        Some(format!("taskyard task{again} {verb} {}", quoted(task)))
     }
 
     /// What `event` adds.
@@ -116,8 +117,8 @@ impl Transcript {
         self.task.clone_from(&task.id);
         let context = self
             .output
-            .dim(format!("(context {})", printable(&task.context_id)));
-        let mut text = format!("task {} {context}\n", self.output.bold(printable(&task.id)));
+            .dim(format!("(context {})", in_line(&task.context_id)));
+        let mut text = format!("task {} {context}\n", self.output.bold(in_line(&task.id)));
         for artifact in task.artifacts.iter().flatten() {
             text += &self.artifact_title(artifact);
             text += &self.artifact_content(artifact);
@@ -182,7 +183,7 @@ impl Transcript {
         self.state = Some(TaskState::Submitted);
         let mut text = self.close().to_owned();
         text += &self.output.bold("parked");
-        text += &format!(": {} ({})\n", in_words(code), printable(code));
+        text += &format!(": {} ({})\n", in_words(code), in_line(code));
         if let Some(command) = self.command("watch") {
             let advice = "it waits for the operator of the host; once it was helped, go on with:";
             text += &self.output.dim(format!("{advice} {command}"));
@@ -212,7 +213,7 @@ impl Transcript {
 
     fn artifact_title(&mut self, artifact: &Artifact) -> String {
         let name = artifact.name.as_deref().unwrap_or(&artifact.artifact_id);
-        let title = self.output.bold(printable(name));
+        let title = self.output.bold(in_line(name));
         format!("{}artifact {title}\n", self.close())
     }
 
@@ -255,7 +256,7 @@ fn progress(metadata: Option<&HashMap<String, Value>>) -> Option<Progress> {
     Some(Progress {
         // A whole number, but clients may read all numbers as floating ones.
         percent: percent.map(|percent| percent.clamp(0.0, 100.0) as u64),
-        text: printable(text.unwrap_or_default()),
+        text: in_line(text.unwrap_or_default()),
     })
 }
 

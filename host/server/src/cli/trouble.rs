@@ -2,8 +2,8 @@
 //! the token. Clients see that a task is parked, and nothing of its retries.
 
 use taskyard_api::admin::TaskStatusView;
+use taskyard_task::visible::in_line;
 
-use super::output::printable;
 use super::task_show;
 use crate::admin_client::{AdminClient, encode};
 
@@ -27,7 +27,7 @@ impl Trouble {
         if status.task.phase != "delayed" || self.told.replace(last.seq) == Some(last.seq) {
             return None;
         }
-        Some(printable(&retried(&status, &last.what)))
+        Some(in_line(&retried(&status, &last.what)))
     }
 
     /// Why the task is parked, and what an operator can do about it; nothing if nobody here can say.
@@ -39,7 +39,7 @@ impl Trouble {
         };
         let mut lines = vec![format!("reason: {}", parked.why.reason)];
         lines.extend(task_show::advice(parked));
-        lines.iter().map(|line| printable(line)).collect()
+        lines.iter().map(|line| in_line(line)).collect()
     }
 
     /// A host that does not answer here may have another door for operators: then only the protocol is left.
