@@ -107,6 +107,39 @@ fn the_map_names_every_room_and_no_other() {
     }
 }
 
+#[test]
+fn dependencies_come_from_one_place_and_bring_one_tls() {
+    const OTHER_TLS: [&str; 7] = [
+        "openssl",
+        "openssl-sys",
+        "native-tls",
+        "boring",
+        "boring-sys",
+        "s2n-tls",
+        "mbedtls",
+    ];
+    const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+    let lock = read(&places::root().join("Cargo.lock"));
+    let values = |key: &'static str| {
+        let lines = lock.lines();
+        lines.filter_map(move |line| {
+            line.strip_prefix(key)?
+                .strip_prefix(" = \"")?
+                .strip_suffix('"')
+        })
+    };
+    assert!(values("source").count() > 100);
+    for source in values("source") {
+        assert_eq!(source, CRATES_IO);
+    }
+    for name in values("name") {
+        assert!(
+            !OTHER_TLS.contains(&name),
+            "{name} would be a second TLS library"
+        );
+    }
+}
+
 /// Whether a line of a WIT file declares something. Imports, exports and uses name what is declared
 /// elsewhere.
 fn is_item(line: &str) -> bool {
