@@ -71,5 +71,6 @@ async fn replace(host: &Host, replaced: &Cell<u32>) -> Result<()> {
 }
 
 async fn deploy(host: &Host, version: &str) -> Result<()> {
-    host.load(version, &["--agent", "swapped"]).await
+    host.load(version, &["--agent", "swapped", "--replace"])
+        .await
 }
