@@ -10,7 +10,7 @@ use comfy_table::{Attribute, Cell, Row, Table};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::Value;
-use taskyard_task::visible::{in_line, in_lines, is_deceptive};
+use taskyard_task::visible::{in_json, in_line, in_lines, styled};
 
 /// Where and how commands print. Everything goes to standard output; errors and logs do not.
 #[derive(Debug, Clone, Copy)]
@@ -81,9 +81,7 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn document(self, value: &impl Serialize) -> anyhow::Result<()> {
-        Ok(write_out(&safe_json(
-            &(serde_json::to_string_pretty(value)? + "\n"),
-        ))?)
+        self.json_text(serde_json::to_string_pretty(value)?)
     }
 
     /// Prints one event as a line of JSON.
@@ -91,9 +89,11 @@ impl Output {
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn event(self, value: &impl Serialize) -> anyhow::Result<()> {
-        Ok(write_out(&safe_json(
-            &(serde_json::to_string(value)? + "\n"),
-        ))?)
+        self.json_text(serde_json::to_string(value)?)
+    }
+
+    fn json_text(self, text: String) -> anyhow::Result<()> {
+        Ok(write_out(&in_json(&(text + "\n")))?)
     }
 
     /// Prints a table. Lines are never folded: ids are there to be copied, and other programs may cut
@@ -205,50 +205,12 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= MOST).then_some(number as i64)
 }
 
-/// What only this program writes to a terminal: the beginnings and ends of its own colours.
-const OWN_STYLES: [&str; 7] = [
-    "\u{1b}[0m",
-    "\u{1b}[1m",
-    "\u{1b}[2m",
-    "\u{1b}[31m",
-    "\u{1b}[32m",
-    "\u{1b}[33m",
-    "\u{1b}[36m",
-];
-
-/// The last look at everything that is printed, whoever wrote it: nothing gets past it that could make a
-/// terminal do things.
+/// The last look at everything that is printed: nothing gets past it that could make a terminal do things.
 fn safe(text: &str, colours: bool) -> String {
-    let mut pieces = text.split('\u{1b}');
-    let mut safe = in_lines(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let piece = format!("\u{1b}{piece}");
-        let own = OWN_STYLES.iter().find(|style| piece.starts_with(**style));
-        match own.filter(|_| colours) {
-            Some(own) => {
-                safe += own;
-                safe += &in_lines(piece.get(own.len()..).unwrap_or_default());
-            }
-            None => safe += &in_lines(&piece),
-        }
+    match colours {
+        true => styled(text, in_lines),
+        false => in_lines(text),
     }
-    safe
-}
-
-/// JSON in which everything is visible: what is deceptive can only be within texts, which may have any
-/// character by its number (RFC 8259 7).
-fn safe_json(json: &str) -> String {
-    let mut safe = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_deceptive(c) && c != '\n' {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                safe += &format!("\\u{unit:04x}");
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 /// `text` as a shell takes it for one word, with nothing in it that the shell would act upon.
@@ -301,17 +263,6 @@ mod tests {
         ] {
             assert_eq!(safe(text, true), expected);
         }
-    }
-
-    #[test]
-    fn json_is_the_same_to_programs() {
-        let value = serde_json::json!({"a\u{7f}": "\u{202e}\u{9b}\u{e0041}\n\u{1b}é"});
-        let json = safe_json(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(
-            !json.chars().any(|c| is_deceptive(c) && c != '\n'),
-            "{json}"
-        );
-        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
     }
 
     proptest! {
