@@ -116,11 +116,12 @@ impl LocalLog {
         self.applier.apply(tables.db(), &mut batch, commits)?;
         let meta = tables.db().cf_handle(Table::Meta.name());
         let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
-        for (partition, number) in last_numbers(group) {
+        let last = last_numbers(group);
+        for (&partition, number) in &last {
             batch.put_cf(meta, key::last_commit(partition), number.to_be_bytes());
         }
         tables.db().write_opt(batch, &self.write)?;
-        for (partition, number) in last_numbers(group) {
+        for (partition, number) in last {
             self.acknowledged.set(partition, number);
         }
         self.acknowledged.sequence = tables.db().latest_sequence_number();

@@ -9,7 +9,6 @@ mod claim;
 mod commit_log;
 mod committer;
 mod count;
-mod crc32c;
 mod damage;
 mod database;
 mod derive;

@@ -13,9 +13,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crc32c::crc32c;
 use taskyard_task::Partition;
-
-use crate::crc32c::crc32c;
 
 /// Its name in the data folder.
 const FILE: &str = "marker";

@@ -22,8 +22,6 @@ use crate::wal::{self, Scan};
 pub(crate) struct Expected {
     turn: u64,
     told: Acknowledged,
-    /// The operator goes on without what is lost.
-    accepted: bool,
 }
 
 /// Checks the database in `folder` before it is opened.
@@ -44,11 +42,7 @@ pub(crate) fn check(config: &Config, folder: &Path) -> Result<Expected, OpenErro
         Found::Told(turn, told) => (turn, *told),
         Found::Nothing | Found::Damaged => (0, Acknowledged::default()),
     };
-    let mut expected = Expected {
-        turn,
-        told,
-        accepted: false,
-    };
+    let expected = Expected { turn, told };
     let loss = match exists {
         true => {
             let scan = wal::scan(folder).map_err(system)?;
@@ -73,7 +67,6 @@ pub(crate) fn check(config: &Config, folder: &Path) -> Result<Expected, OpenErro
         kept,
         "goes on without what cannot be read, as --accept-data-loss says"
     );
-    expected.accepted = true;
     Ok(expected)
 }
 
@@ -127,15 +120,11 @@ impl Expected {
     fn lost_with_all(&self, folder: &Path) -> std::io::Result<Option<(String, String)>> {
         let commits = self.told.commits();
         let mut rest = false;
+        for log in wal::logs(folder)? {
+            rest |= log.metadata()?.len() > 0;
+        }
         for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let path = entry.path();
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            rest |= match extension {
-                Some("sst") => true,
-                Some("log") => entry.metadata()?.len() > 0,
-                _ => false,
-            };
+            rest |= entry?.path().extension().is_some_and(|is| is == "sst");
         }
         Ok((commits > 0 || rest).then(|| {
             let what = format!(
@@ -157,7 +146,7 @@ impl Expected {
     pub(crate) fn compare(&self, config: &Config, db: &DB) -> Result<Acknowledged, OpenError> {
         let found = found_in(db).map_err(|error| OpenError::database(&config.folder, &error))?;
         let lost = self.told.lost_in(&found);
-        if lost > 0 && !self.accepted && !config.accept_data_loss {
+        if lost > 0 && !config.accept_data_loss {
             return Err(OpenError::Damaged {
                 folder: config.folder.clone(),
                 what: "the database has fewer commits than were acknowledged".to_owned(),

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::crc32c::crc32c;
+use crc32c::crc32c;
 
 const BLOCK: u64 = 32 << 10;
 const HEADER: usize = 7;
