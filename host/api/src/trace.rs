@@ -57,19 +57,19 @@ pub(crate) fn around(router: Router, watch: Watch) -> Router {
 }
 
 async fn follow(State(watch): State<Watch>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    if let Err(misnamed) = named(&head) {
-        return problem(StatusCode::BAD_REQUEST, "bad-host", &misnamed.to_string());
-    }
-    let mut request = Request::from_parts(head, body);
+    let (mut head, body) = request.into_parts();
     let id = watch.ids.unique();
     let began = watch.clock.instant();
-    let path = request.uri().path();
-    let span = info_span!("request", %id, method = %request.method(), path);
-    request
-        .extensions_mut()
-        .insert(RequestId(id.as_str().into()));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let path = head.uri.path();
+    let span = info_span!("request", %id, method = %head.method, path);
+    head.extensions.insert(RequestId(id.as_str().into()));
+    let mut response = match named(&head) {
+        Ok(_) => {
+            let request = Request::from_parts(head, body);
+            next.run(request).instrument(span.clone()).await
+        }
+        Err(misnamed) => problem(StatusCode::BAD_REQUEST, "bad-host", &misnamed.to_string()),
+    };
     let took_ms = began.elapsed().as_millis();
     span.in_scope(|| debug!(status = response.status().as_u16(), took_ms, "answered"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -115,7 +115,9 @@ mod tests {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(response.headers().contains_key(REQUEST_ID));
         for misnamed in [request().header("host", "localhost"), Request::builder()] {
-            assert_eq!(ask(misnamed).await.status(), StatusCode::BAD_REQUEST);
+            let response = ask(misnamed).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+            assert!(response.headers().contains_key(REQUEST_ID));
         }
     }
 
