@@ -468,12 +468,12 @@ async fn a_disk_that_fails_answers_whoever_waits() {
     let task = run.task();
     let settled = run.settle(completed()).await;
     assert!(matches!(settled, Err(Error::Unavailable(_))), "{settled:?}");
-    for client in [client, quick(&yard.broker, request("2"))] {
-        let end = client.await;
-        // Which of them the disk has is not known before the restart.
-        let is_said = matches!(end, Err(Error::OutcomeUnknown(_) | Error::Unavailable(_)));
-        assert!(is_said, "{end:?}");
-    }
+    let end = client.await;
+    let is_unknown = matches!(end, Err(Error::OutcomeUnknown(_)));
+    assert!(is_unknown, "it was handed over: {end:?}");
+    let end = quick(&yard.broker, request("2")).await;
+    let is_refused = matches!(end, Err(Error::Unavailable(_)));
+    assert!(is_refused, "it was not: {end:?}");
     assert_eq!(stored(&yard, task), None);
 }
 

@@ -77,13 +77,17 @@ async fn tasks(yard: &Yard) -> u64 {
     page.unwrap().total
 }
 
-fn said<T: std::fmt::Debug>(refused: Result<T, Error>) -> String {
-    match refused {
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
+    match outcome {
         Err(Error::Unavailable(said)) => said,
-        Err(Error::OutcomeUnknown(said)) => {
-            assert!(said.contains("not known yet"), "{said}");
-            said
-        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same of what was handed over already.
+fn unknown<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
+    match outcome {
+        Err(Error::OutcomeUnknown(said)) => said,
         other => panic!("{other:?}"),
     }
 }
@@ -101,12 +105,12 @@ async fn who_calls_during_a_shortage_is_told_and_nothing_is_lost() {
         short.store(true, Ordering::SeqCst);
         let mut second = request("2");
         second.announce = true;
-        let told = said(yard.broker.send(&caller(""), second).await);
+        let told = unknown(yard.broker.send(&caller(""), second).await);
         assert!(told.contains("no room; it tries again by itself"), "{told}");
-        assert!(told.contains("not known yet"), "it was handed over: {told}");
-        let told = said(yard.broker.send_quick(&caller(""), request("3")).await);
-        assert!(!told.contains("not known yet"), "it was not: {told}");
-        said(yard.broker.cancel(&caller(""), &agent(), sent.task).await);
+        assert!(told.contains("not known yet"), "{told}");
+        let told = refused(yard.broker.send_quick(&caller(""), request("3")).await);
+        assert!(!told.contains("not known yet"), "{told}");
+        refused(yard.broker.cancel(&caller(""), &agent(), sent.task).await);
         assert!(yard.broker.is_ready().is_err());
         assert_eq!(yard.broker.stats().store.state, "waiting");
 
