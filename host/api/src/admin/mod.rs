@@ -38,7 +38,7 @@ pub use task_view::{
     StuckView, TaskBrief, TaskStatusView,
 };
 pub use view::{
-    AgentList, AgentView, DeliveryList, DeliveryView, HeldView, RetriedView, StatusView,
+    AgentList, AgentView, ClockStep, DeliveryList, DeliveryView, HeldView, RetriedView, StatusView,
 };
 pub use words::{reason as reason_in_words, size as size_in_words};
 

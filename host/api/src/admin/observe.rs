@@ -2,26 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
 use taskyard_broker::Stats;
 use tracing::warn;
 
-use super::Admin;
+use super::{Admin, ClockStep};
 
 /// `GET /v1/stats`
 pub(super) async fn stats(State(admin): State<Admin>) -> Json<Stats> {
     Json(admin.broker.stats())
 }
 
-/// A step of the clock that the host follows now.
-#[derive(Debug, Serialize)]
-pub(super) struct Accepted {
-    /// In milliseconds; nothing if there was none.
-    step_ms: Option<i64>,
-}
-
 /// `POST /v1/clock/accept`
-pub(super) async fn accept_clock(State(admin): State<Admin>) -> Json<Accepted> {
+pub(super) async fn accept_clock(State(admin): State<Admin>) -> Json<ClockStep> {
     let step_ms = admin.clock.accept();
     if let Some(step_ms) = step_ms {
         warn!(
@@ -29,5 +21,5 @@ pub(super) async fn accept_clock(State(admin): State<Admin>) -> Json<Accepted> {
             "an operator says that the system's clock is right: the host's time follows it"
         );
     }
-    Json(Accepted { step_ms })
+    Json(ClockStep { step_ms })
 }

@@ -7,6 +7,13 @@ use taskyard_broker::AgentStatus;
 use taskyard_task::commit::DeliveryState;
 use taskyard_task::{Agent, EgressPolicy, RunLimits, TaskId, Timestamp};
 
+/// A step of the system's clock that the host follows now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// In milliseconds; nothing if there was none.
+    pub step_ms: Option<i64>,
+}
+
 /// All agents, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentList {

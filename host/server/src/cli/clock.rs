@@ -1,8 +1,8 @@
 //! `taskyard clock`: what an operator says about the time.
 
 use clap::{Args, Subcommand};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
+use taskyard_api::admin::ClockStep;
 
 use super::admin::AdminArgs;
 use super::{Exit, Output};
@@ -23,11 +23,6 @@ enum Command {
     Accept,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Accepted {
-    step_ms: Option<i64>,
-}
-
 /// Does what `clock` says.
 ///
 /// # Errors
@@ -35,7 +30,7 @@ struct Accepted {
 pub(crate) async fn run(args: ClockArgs, config: Config, output: Output) -> anyhow::Result<Exit> {
     let Command::Accept = args.command;
     let admin = args.admin.connect(&config)?;
-    let accepted: Accepted = admin.order("/v1/clock/accept", &json!({})).await?;
+    let accepted: ClockStep = admin.order("/v1/clock/accept", &json!({})).await?;
     match accepted.step_ms {
         _ if output.is_json() => output.document(&accepted)?,
         Some(step) => output.line(format!(

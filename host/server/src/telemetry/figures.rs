@@ -54,12 +54,8 @@ fn begin_with_zero() {
                 "certificate",
                 "scope",
                 "issuer",
+                "foreign",
             ][..],
-        ),
-        (
-            "taskyard_memory_refused_total",
-            "budget",
-            &["host", "tenant"],
         ),
         ("taskyard_tasks_forgotten_total", "why", &["age", "count"]),
         (
