@@ -113,7 +113,8 @@ impl Incoming {
         Ok(self.arrived.split().freeze())
     }
 
-    /// How the body begins, once `enough` of it arrived, or all of it; nothing if it is larger than that.
+    /// How a large body begins, once [`BEGINNING_BYTES`] of it arrived; nothing if the whole body was there before
+    /// that.
     ///
     /// # Errors
     /// As of [`Self::whole`].

@@ -158,6 +158,12 @@ impl Door {
         Incoming::new(headers, body, self.config.pace(), Some(account))
     }
 
+    /// Whether a page of another site can have a browser send this `POST`: nothing else keeps it out of an open
+    /// host.
+    pub(crate) fn pages_may_send(&self, headers: &HeaderMap) -> bool {
+        self.gate.is_open() && body::browsers_may_send(headers)
+    }
+
     /// What holds an answer for `tenant` until it is written.
     pub(crate) fn answers(&self, tenant: &Tenant) -> Account {
         self.memory.account(tenant, Holder::Answers)

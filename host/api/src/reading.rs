@@ -32,26 +32,24 @@ impl Reading {
     ///
     /// # Errors
     /// [`ApiError::TooManyValues`], [`ApiError::MemoryFull`], and those of `read`.
-    pub(crate) async fn read<T, E>(
+    pub(crate) async fn read<T>(
         &self,
         body: Bytes,
         mut account: Option<Account>,
         count: impl FnOnce(&Bytes) -> usize + Send + 'static,
-        read: impl FnOnce(Bytes) -> Result<T, E> + Send + 'static,
-    ) -> Result<(T, Option<Account>), E>
+        read: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<(T, Option<Account>), ApiError>
     where
         T: Send + 'static,
-        E: From<ApiError> + Send + 'static,
     {
         let is_small = body.len() <= INLINE_BYTES;
         let work = move || {
             let values = count(&body);
             if values > MAX_VALUES {
-                return Err(ApiError::TooManyValues.into());
+                return Err(ApiError::TooManyValues);
             }
             if let Some(account) = &mut account {
-                let held = account.hold(body.len() + values * VALUE_BYTES);
-                held.map_err(ApiError::from)?;
+                account.hold(body.len() + values * VALUE_BYTES)?;
             }
             Ok((read(body)?, account))
         };

@@ -60,15 +60,11 @@ impl Addresses {
             admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
         };
         let file = file(&config.data_dir);
-        let Ok(left) = std::fs::read(&file) else {
+        let left = std::fs::read(&file).ok();
+        let left = left.and_then(|left| serde_json::from_slice::<Self>(&left).ok());
+        let Some(left) = left.filter(|left| *left != configured) else {
             return Ok(configured);
         };
-        let Ok(left) = serde_json::from_slice::<Self>(&left) else {
-            return Ok(configured);
-        };
-        if left == configured {
-            return Ok(left);
-        }
         let believed = ownership::check(&config.data_dir).and_then(|()| ownership::check(&file));
         believed.context(
             "the address of the host is not believed; name it with --url or --admin-url",

@@ -14,11 +14,9 @@ const LEAST: u64 = 128 << 20;
 /// The budget in bytes.
 pub(crate) fn budget(config: &MemoryConfig) -> u64 {
     config.budget_bytes.unwrap_or_else(|| {
-        {
-            let here = machine().unwrap_or(UNKNOWN_MACHINE);
-            here.min(limit_of_group().unwrap_or(u64::MAX)) / PART
-        }
-        .max(LEAST)
+        let here = machine().unwrap_or(UNKNOWN_MACHINE);
+        let here = here.min(limit_of_group().unwrap_or(u64::MAX));
+        (here / PART).max(LEAST)
     })
 }
 

@@ -81,11 +81,6 @@ impl Base {
         format!("{}/{path}", self.url)
     }
 
-    /// The host and the port in the URL.
-    fn authority_in_url(&self) -> Option<Authority> {
-        self.url.parse::<Uri>().ok()?.authority().cloned()
-    }
-
     /// The host and the port alone: how gRPC names a server. None behind a path: gRPC has no place for it,
     /// so what forwards by paths does not forward gRPC.
     pub(crate) fn authority(&self) -> Option<String> {

@@ -3,9 +3,9 @@
 //! An open host serves whoever can connect, and a browser on the same machine can. A page of another site
 //! whose name was made to resolve to this host (DNS rebinding) is kept out by the name that it must use.
 
-use axum::http::header;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
+use axum::http::{Uri, header};
 use url::{Origin, Url};
 
 use super::authority::{address, is_loopback, named};
@@ -23,10 +23,9 @@ const FOREIGN_ORIGIN: &str = "this host needs no credentials, so it does not ans
 /// For the client's developer: what is foreign, and what to do.
 pub(crate) fn check_own(config: &Config, request: &Parts) -> Result<(), &'static str> {
     let authority = named(request).ok().flatten();
-    let base = Base::of(config, request);
     let is_own = |authority: &Authority| {
         is_loopback(authority)
-            || is_of(&base, authority) && config.public_url.is_some()
+            || is_public(config, authority)
             || address(authority).is_some() && !came_from_here(request)
             || came_through_proxy(config, request)
     };
@@ -34,19 +33,25 @@ pub(crate) fn check_own(config: &Config, request: &Parts) -> Result<(), &'static
     if !authority.as_ref().is_none_or(is_own) {
         return Err(FOREIGN_HOST);
     }
-    let named = authority.and_then(|it| origin(&format!("{}://{it}", spoken(request))));
-    let own = [named, origin(base.url())];
+    let own = || {
+        let named = authority.as_ref();
+        let named = named.and_then(|it| origin(&format!("{}://{it}", spoken(request))));
+        [named, origin(Base::of(config, request).url())]
+    };
+    let is_own = |text: &str| origin(text).is_some_and(|it| own().contains(&Some(it)));
     let mut origins = request.headers.get_all(header::ORIGIN).iter();
-    let is_own = |text: &str| origin(text).is_some_and(|it| own.contains(&Some(it)));
     match origins.all(|it| it.to_str().is_ok_and(is_own)) {
         true => Ok(()),
         false => Err(FOREIGN_ORIGIN),
     }
 }
 
-fn is_of(base: &Base, authority: &Authority) -> bool {
-    let host = base.authority_in_url();
-    host.is_some_and(|host| host.host().eq_ignore_ascii_case(authority.host()))
+/// Whether it is the host that the operator named.
+fn is_public(config: &Config, authority: &Authority) -> bool {
+    let url = config.public_url.as_deref();
+    let url = url.and_then(|url| url.parse::<Uri>().ok());
+    let host = url.as_ref().and_then(Uri::host);
+    host.is_some_and(|host| host.eq_ignore_ascii_case(authority.host()))
 }
 
 /// Whether the client is on this machine, where every address but loopback is a name for something else.

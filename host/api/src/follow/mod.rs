@@ -23,7 +23,7 @@ use crate::Door;
 use crate::error::ApiError;
 use crate::extension;
 use crate::memory::{Account, Holder};
-use crate::operation::{COPIES, Holes};
+use crate::operation::{Holes, held_by_whole};
 
 pub(crate) use until::Until;
 
@@ -274,8 +274,8 @@ impl<E: Events> Following<E> {
         self.shown = snapshot.outline.view.last;
         let broker = self.watch.broker();
         if !E::IN_PIECES {
-            let bytes = usize::try_from(snapshot.outline.content_bytes()).unwrap_or(usize::MAX);
-            self.account.hold(bytes.saturating_mul(COPIES))?;
+            let content = snapshot.outline.content_bytes();
+            self.account.hold(held_by_whole(content))?;
             let view = broker.whole(&snapshot)?;
             let task = wire::task_to_a2a(snapshot.header.place(), &view, self.projection);
             return self.tell(self.shown, StreamResponse::Task(task));

@@ -27,7 +27,7 @@ use crate::lenient::{self, Shape};
 
 pub(crate) use answer::{Answer, ConfigPage, Plain};
 pub(crate) use kind::{MAX_SMALL_BODY_BYTES, Operation, Permission};
-pub(crate) use pieces::{COPIES, Holes};
+pub(crate) use pieces::{Holes, held_by_whole};
 
 /// Does what `call` asks for. One line per operation.
 pub(crate) async fn serve(

@@ -32,7 +32,13 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// How often content is in memory while a binding writes down a whole answer: as it was read, as the
 /// protocol's type has it, and as it is encoded.
-pub(crate) const COPIES: usize = 3;
+const COPIES: usize = 3;
+
+/// What a binding holds while it writes down a whole answer with `content` bytes of content.
+pub(crate) fn held_by_whole(content: u64) -> usize {
+    let content = usize::try_from(content).unwrap_or(usize::MAX);
+    content.saturating_mul(COPIES)
+}
 
 /// What is missing in an answer.
 #[derive(Debug)]
@@ -44,7 +50,7 @@ pub(crate) struct Holes {
     /// What reads that content, in order.
     readers: VecDeque<ContentReader>,
     /// How much content that is.
-    bytes: usize,
+    bytes: u64,
 }
 
 /// How content is written.
@@ -110,8 +116,7 @@ impl Holes {
                 }
             }
             if !reader.is_done() {
-                let bytes = usize::try_from(outline.content_bytes()).unwrap_or(usize::MAX);
-                self.bytes = self.bytes.saturating_add(bytes);
+                self.bytes = self.bytes.saturating_add(outline.content_bytes());
                 self.readers.push_back(reader);
             }
         }
@@ -208,7 +213,7 @@ impl Holes {
         mut plain: Plain,
         account: &mut Account,
     ) -> Result<Plain, ApiError> {
-        let bytes = self.bytes.saturating_mul(COPIES);
+        let bytes = held_by_whole(self.bytes);
         match plain {
             Plain::Sent(_) => account.hold_anyway(bytes),
             _ => account.hold(bytes)?,

@@ -55,7 +55,7 @@ async fn of_body(
     let limit = operation.max_body_bytes(door.config.max_body_bytes);
     let bytes = match body::content_type_is(&head.headers, body::is_json) {
         true => body.whole(limit).await?,
-        false if door.gate.is_open() && body::browsers_may_send(&head.headers) => {
+        false if door.pages_may_send(&head.headers) => {
             return Err(ApiError::WrongContentType);
         }
         false => match body.whole(0).await {

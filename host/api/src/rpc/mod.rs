@@ -90,16 +90,15 @@ async fn receive(door: &Door, head: &Parts, body: Body) -> Result<Received, Reje
     let (reading, account) = (&door.reading, body.take_account());
     let beginning = bytes.slice(..bytes.len().min(BEGINNING_BYTES));
     let read = reading.read(bytes, account, values_of_json, |bytes| {
-        envelope::parse(&bytes).map_err(Unparsed::Rejected)
+        Ok(envelope::parse(&bytes))
     });
-    let (envelope, account) = read.await.map_err(|unparsed| match unparsed {
-        Unparsed::Rejected(rejected) => rejected,
-        Unparsed::Unread(error) => Rejected {
+    match read.await {
+        Ok((envelope, account)) => Ok((access, envelope?, account)),
+        Err(error) => Err(Rejected {
             id: beginning::read(&beginning).id,
             error,
-        },
-    })?;
-    Ok((access, envelope, account))
+        }),
+    }
 }
 
 async fn rejected(body: &mut Incoming, error: ApiError) -> Rejected {
@@ -137,18 +136,6 @@ fn limit_of_large(access: &Access, beginning: &Beginning, most: usize) -> Result
         }
         None if access.may(Operation::SendMessage) => Ok(most),
         None => Ok(most.min(MAX_SMALL_BODY_BYTES)),
-    }
-}
-
-/// Why a body did not become an envelope.
-enum Unparsed {
-    Rejected(Rejected),
-    Unread(ApiError),
-}
-
-impl From<ApiError> for Unparsed {
-    fn from(error: ApiError) -> Self {
-        Self::Unread(error)
     }
 }
 

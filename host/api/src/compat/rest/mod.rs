@@ -140,8 +140,8 @@ async fn read(
         method,
         Method::Send | Method::Stream | Method::SetPushConfig
     ) {
-        let is_order = head.method == axum::http::Method::POST && door.gate.is_open();
-        return match is_order && body::browsers_may_send(&head.headers) {
+        let is_order = head.method == axum::http::Method::POST;
+        return match is_order && door.pages_may_send(&head.headers) {
             true => Err(ApiError::WrongContentType),
             false => Ok((json!({}), None)),
         };
