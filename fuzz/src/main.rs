@@ -17,18 +17,20 @@ use rand_chacha::ChaCha8Rng;
 use taskyard_api::fuzzing as api;
 use taskyard_broker::fuzzing as broker;
 use taskyard_delegate::fuzzing as delegate;
+use taskyard_engine::fuzzing as engine;
 use taskyard_storage::fuzzing as storage;
 
 /// A function that takes any bytes.
 type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("envelope", api::envelope),
     ("request", api::request),
     ("metadata", api::metadata),
     ("token", broker::token),
     ("card", delegate::card),
+    ("component", engine::component),
     ("record", storage::record),
     ("key", storage::key),
 ];

@@ -37,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("rocksdb", &["storage"]),
     ("wasmtime", &["engine"]),
+    ("wasmparser", &["engine"]),
     ("wit-bindgen", &[]),
     ("axum", &["api", "server"]),
     ("async-compression", &["outbound"]),

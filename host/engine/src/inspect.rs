@@ -14,6 +14,7 @@ use crate::bindings::exports::taskyard::worker::handler;
 use crate::host::Ctx;
 use crate::manifest;
 use crate::sandbox::{INSPECTIONS, Sandbox};
+use crate::shape;
 use crate::verdict;
 use crate::workers::{LinkedWorker, Workers};
 
@@ -62,6 +63,7 @@ impl PluginInspector {
 
     async fn inspect_component(&self, component: &[u8]) -> Result<Manifest, String> {
         check_kind(component)?;
+        shape::check(component)?;
         let digest = Digest::of(component);
         let bytes = || async { Ok(component.to_vec()) };
         let worker = self.workers.get(digest, bytes).await;
@@ -156,29 +158,42 @@ mod tests {
         assert!(
             refusal(b"\0asm\x0d\0\x01\0rubbish")
                 .await
-                .contains("failed to parse")
+                .contains("cannot be read as a component")
         );
     }
 
     #[tokio::test]
     async fn a_missing_export_is_named() {
         let said = refusal("(component)").await;
+        assert!(said.contains("`taskyard:worker/handler`"), "{said}");
+        let said = refusal(worker("")).await;
         assert!(said.contains("`taskyard:worker/handler@0.2.1`"), "{said}");
     }
 
     #[tokio::test]
+    async fn what_is_too_large_is_refused_before_it_is_compiled() {
+        let said = refusal(worker(&"(core module)".repeat(300))).await;
+        assert!(said.contains("modules and components"), "{said}");
+    }
+
+    /// A component that imports this, and has nothing behind the name of what workers export.
+    fn worker(imports: &str) -> String {
+        format!(
+            r#"(component {imports} (instance $empty) (export "taskyard:worker/handler@0.2.1" (instance $empty)))"#
+        )
+    }
+
+    #[tokio::test]
     async fn an_import_that_is_not_linked_is_named() {
-        let store = r#"(component (import "wasi:keyvalue/store@0.2.0" (instance
-            (export "bucket" (type (sub resource))))))"#;
-        let said = refusal(store).await;
+        let store = r#"(import "wasi:keyvalue/store@0.2.0" (instance
+            (export "bucket" (type (sub resource)))))"#;
+        let said = refusal(worker(store)).await;
         assert!(said.contains("wasi:keyvalue/store@0.2.0"), "{said}");
-        let unknown = r#"(component (import "acme:tools/shell" (instance
-            (export "run" (func)))))"#;
-        let said = refusal(unknown).await;
+        let unknown = r#"(import "acme:tools/shell" (instance (export "run" (func))))"#;
+        let said = refusal(worker(unknown)).await;
         assert!(said.contains("acme:tools/shell"), "{said}");
-        let newer = r#"(component (import "taskyard:worker/task@0.2.0" (instance
-            (export "fork" (func)))))"#;
-        let said = refusal(newer).await;
+        let newer = r#"(import "taskyard:worker/task@0.2.0" (instance (export "fork" (func))))"#;
+        let said = refusal(worker(newer)).await;
         assert!(
             said.contains("taskyard:worker/task@0.2.0") && said.contains("fork"),
             "{said}"

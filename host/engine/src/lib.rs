@@ -17,6 +17,8 @@ mod diagnostics;
 mod durability;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod inspect;
 mod instance;
@@ -28,6 +30,7 @@ mod probe;
 mod replay;
 mod run;
 mod sandbox;
+mod shape;
 mod ticker;
 mod verdict;
 mod wasi;
