@@ -478,6 +478,13 @@ async fn whoever_does_not_answer_in_time_is_not_waited_for() {
         let late = fetch(&server.policy("{}"), request.clone()).await;
         assert_eq!(late, Err(HttpError::TimedOut));
     }
+    let hanging = Server::scripted(vec![("", Then::Hang)]).await;
+    let hasty = Request {
+        timeout: Some(Duration::ZERO),
+        ..get(&hanging.url())
+    };
+    let late = fetch(&hanging.policy("{}"), hasty).await;
+    assert_eq!(late, Err(HttpError::TimedOut));
     let config = Config {
         timeout_ms: 1,
         ..Config::default()

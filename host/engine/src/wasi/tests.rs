@@ -154,7 +154,7 @@ async fn rust_sees_what_happens() {
 #[tokio::test]
 async fn rust_replays() {
     replays_are_pure(RUST, "tour").await;
-    for scene in ["spin", "spin-read", "splice", "crowd", "abandon"] {
+    for scene in ["spin", "spin-read", "splice", "nothing", "crowd", "abandon"] {
         replays_are_pure(RUST, scene).await;
     }
 }
@@ -214,6 +214,7 @@ async fn plain_calls_see_what_happens() {
         ("spin", "slow"),
         ("drip", "\"ab\"\n\"a\"\n\"b\""),
         ("splice", "two: 35 bytes"),
+        ("nothing", "two: 0 bytes, 0 and 0 read"),
         ("body-first", "two: 5 bytes"),
         ("unfinished", "ErrorCode::HttpProtocolError"),
         ("twice", "true true"),

@@ -1,13 +1,14 @@
 //! Scenes on the plain bindings of `wasi:http`, for what client libraries do not do.
 
+use wasip2::cli::stdout::get_stdout;
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method,
-    OutgoingBody, OutgoingRequest, Scheme,
+    OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
 };
 use wasip2::io::poll::poll;
-use wasip2::io::streams::{InputStream, StreamError};
+use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 const NS_PER_MS: u64 = 1_000_000;
 /// More than anybody wants to read or write at once.
@@ -18,12 +19,13 @@ const CHUNK: [u8; 4096] = [b'x'; 4096];
 type Scene = fn(&str) -> Result<String, String>;
 
 /// The scenes, by name.
-pub(crate) const SCENES: [(&str, Scene); 14] = [
+pub(crate) const SCENES: [(&str, Scene); 15] = [
     ("spin", spin),
     ("spin-read", spin_read),
     ("blocking", blocking),
     ("drip", drip),
     ("splice", splice),
+    ("nothing", nothing),
     ("body-first", body_first),
     ("unfinished", unfinished),
     ("wrong-length", wrong_length),
@@ -82,6 +84,44 @@ fn splice(url: &str) -> Result<String, String> {
     drop(to);
     OutgoingBody::finish(body, None).map_err(text)?;
     read(wait(handle(request, None).map_err(text)?))
+}
+
+/// Waits no time, and writes and reads no bytes, wherever one can.
+fn nothing(url: &str) -> Result<String, String> {
+    let options = RequestOptions::new();
+    for set in [
+        RequestOptions::set_connect_timeout,
+        RequestOptions::set_first_byte_timeout,
+        RequestOptions::set_between_bytes_timeout,
+    ] {
+        set(&options, Some(0)).map_err(text)?;
+    }
+    monotonic_clock::subscribe_duration(0).block();
+    monotonic_clock::subscribe_instant(0).block();
+    let (_body, events) = events(url)?;
+    let request = request(url, "/two", "POST")?;
+    let body = request.body().map_err(text)?;
+    let stream = body.write().map_err(text)?;
+    for to in [&stream, &get_stdout()] {
+        write_nothing(to, &events).map_err(text)?;
+    }
+    let read_so_far = events.read(0).map_err(text)?.len();
+    let blocking = events.blocking_read(0).map_err(text)?.len();
+    drop(stream);
+    OutgoingBody::finish(body, None).map_err(text)?;
+    let answer = read(wait(handle(request, Some(options)).map_err(text)?))?;
+    Ok(format!("{answer}, {read_so_far} and {blocking} read"))
+}
+
+fn write_nothing(to: &OutputStream, from: &InputStream) -> Result<(), StreamError> {
+    to.check_write()?;
+    to.write(&[])?;
+    to.write_zeroes(0)?;
+    to.blocking_write_and_flush(&[])?;
+    to.blocking_write_zeroes_and_flush(0)?;
+    to.splice(from, 0)?;
+    to.blocking_splice(from, 0)?;
+    to.blocking_flush()
 }
 
 /// Finishes the body before the request is handled.
