@@ -6,7 +6,7 @@ RUN     := $(filter-out research,$(PLUGINS))
 GUESTS  := durable delegating stock-rust misbehaving lying-manifest calls-in-describe steps-a steps-b
 WASM    := target/wasm32-wasip2/release
 
-.PHONY: run test check build guests setup python javascript bench profile instructions fuzz soak torture clean
+.PHONY: run test check build guests setup deny python javascript bench profile instructions fuzz soak torture clean
 
 ## run: build everything and start the host with the example workers; echo is at the root
 run: export TASKYARD_DEFAULT_AGENT ?= echo
@@ -21,6 +21,7 @@ test: build guests python javascript
 check: setup
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	$(MAKE) deny
 	$(MAKE) test
 	$(MAKE) instructions
 	$(MAKE) bench SMOKE=1
@@ -70,6 +71,10 @@ torture: build
 ## setup: system packages and the wasm target, only if they are missing
 setup:
 	@./scripts/setup.sh
+
+## deny: licences, sources and known vulnerabilities of the dependencies
+deny:
+	@./scripts/deny.sh
 
 ## python: the stock Python clients, of today and of 0.3, and the API tester
 python:
