@@ -25,9 +25,9 @@ type AgentMap = Arc<BTreeMap<AgentName, Agent>>;
 
 /// Port: finds out whether a component can be a plugin. Implemented where components are run.
 pub trait Inspector: Send + Sync {
-    /// Compiles it, checks what it needs and offers, and asks it what it is. `Err` says what is wrong,
-    /// for the operator.
-    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, String>>;
+    /// Compiles it, checks what it needs and offers, and asks it what it is. [`Error::PluginRefused`] says
+    /// what is wrong, for the operator; [`Error::QueueFull`] that others are looked at.
+    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, Error>>;
 }
 
 /// A component to deploy as an agent.
@@ -370,10 +370,7 @@ impl Broker {
 
     async fn inspect(&self, component: &[u8]) -> Result<Manifest, Error> {
         match self.shared.inspector.get() {
-            Some(inspector) => inspector
-                .inspect(component)
-                .await
-                .map_err(Error::PluginRefused),
+            Some(inspector) => inspector.inspect(component).await,
             None => Err(Error::PluginRefused("this host runs no plugins".to_owned())),
         }
     }

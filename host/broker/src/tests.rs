@@ -41,7 +41,7 @@ struct Yard {
 struct AnyComponent;
 
 impl Inspector for AnyComponent {
-    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, String>> {
+    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, Error>> {
         let manifest = Manifest {
             name: agent(),
             version: String::from_utf8_lossy(component).into_owned(),

@@ -83,17 +83,13 @@ impl CompileCache {
     }
 
     /// Keeps the compiled form of a component. A failure costs only time later. Writes to the disk.
-    pub(crate) fn store(&self, component: Digest, compiled: &Component) {
-        if let Err(problem) = self.try_store(component, compiled) {
-            tracing::warn!(problem, %component, "failed to keep a compiled component");
+    pub(crate) fn store(&self, component: Digest, code: &[u8]) {
+        let stored = self
+            .write(self.key(component), code)
+            .and_then(|()| self.prune());
+        if let Err(error) = stored {
+            tracing::warn!(%error, %component, "failed to keep a compiled component");
         }
-    }
-
-    fn try_store(&self, component: Digest, compiled: &Component) -> Result<(), String> {
-        let code = compiled.serialize().map_err(|error| format!("{error:#}"))?;
-        let key = self.key(component);
-        self.write(key, &code).map_err(|error| error.to_string())?;
-        self.prune().map_err(|error| error.to_string())
     }
 
     /// Under another name first, so that nobody finds half a file.
@@ -182,10 +178,11 @@ impl Hasher for Collect {
 }
 
 #[expect(unsafe_code, reason = "running compiled code is trusting it")]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` was serialised by this engine or an equal one and has not changed since: the
-    // caller checked magic, key and checksum over these very bytes. Whoever can write to the directory
-    // is trusted like the host itself, as the setting says.
+pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` was serialised by an engine with the same settings, which is checked once more, and
+    // has not changed since: either the compiler has just made it, or the caller checked magic, key and
+    // checksum over these very bytes. Whoever can write to the directory is trusted like the host itself,
+    // as the setting says.
     unsafe { Component::deserialize(engine, code) }
 }
 
@@ -211,8 +208,7 @@ mod tests {
             let engine = Engine::default();
             let cache = CompileCache::open(&directory, &engine, ids).unwrap();
             let digest = Digest::of(EMPTY);
-            let compiled = Component::new(&engine, EMPTY).unwrap();
-            cache.store(digest, &compiled);
+            cache.store(digest, &engine.precompile_component(EMPTY).unwrap());
             Self {
                 engine,
                 directory,

@@ -14,8 +14,13 @@ pub struct Config {
     pub max_instances: u32,
     /// How many compiled components stay loaded; at least 1. The least recently used one goes first.
     pub max_components: usize,
-    /// How many components are compiled at once; at least 1. One compilation already uses every core.
+    /// How many components are compiled at once for tasks; at least 1. One compilation already uses every core.
+    /// One more may be compiled to be loaded.
     pub compile_jobs: usize,
+    /// How much memory the process that compiles one component may have, in bytes.
+    pub compile_memory_bytes: u64,
+    /// How long it may take, in seconds; at least 1.
+    pub compile_timeout_seconds: u64,
     /// Where compiled components are kept, so that a restart does not compile them again. Nowhere if
     /// not set. Whoever can write there can run code as the host.
     pub cache_dir: Option<PathBuf>,
@@ -35,6 +40,9 @@ impl Default for Config {
             // Compiled components are 1 to 40 MB.
             max_components: 64,
             compile_jobs: 1,
+            // Three times what workers with the runtime of Python or JavaScript take, and several times as long.
+            compile_memory_bytes: 2 << 30,
+            compile_timeout_seconds: 120,
             cache_dir: None,
             // What a small worker touches.
             keep_resident_bytes: 256 << 10,
@@ -49,6 +57,9 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
         /// The pool reserves two times 4 GiB for each; this is a quarter of what a process has.
         const MOST_INSTANCES: u32 = 4_000;
+        /// What a small component takes.
+        const LEAST_COMPILE_MEMORY: u64 = 128 << 20;
+        const MOST_COMPILE_SECONDS: u64 = 3_600;
 
         let refuse = |setting, problem| Err(Error::Config { setting, problem });
         if !(1..=MOST_INSTANCES).contains(&self.max_instances) {
@@ -59,6 +70,15 @@ impl Config {
         }
         if self.compile_jobs == 0 {
             return refuse("compile_jobs", "must be at least 1");
+        }
+        if self.compile_memory_bytes < LEAST_COMPILE_MEMORY {
+            return refuse(
+                "compile_memory_bytes",
+                "must be at least 134217728 (128 MiB)",
+            );
+        }
+        if !(1..=MOST_COMPILE_SECONDS).contains(&self.compile_timeout_seconds) {
+            return refuse("compile_timeout_seconds", "must be between 1 and 3600");
         }
         Ok(())
     }

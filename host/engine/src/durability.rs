@@ -13,7 +13,6 @@ use taskyard_clock::{Clock, IdSource};
 use taskyard_task::{Event, Seq, TaskState, TaskView, Timestamp, fold::ArtifactView};
 use wasmtime::component::Component;
 
-use crate::Config;
 use crate::bindings::WorkerPre;
 use crate::inspect::{PluginInspector, turns};
 use crate::instance::Prepared;
@@ -21,6 +20,7 @@ use crate::replay::world::{Crash, Script, Sent, World, is_over};
 use crate::sandbox::Sandbox;
 use crate::verdict::{End, Ended};
 use crate::workers::{LinkedWorker, Workers};
+use crate::{Config, InProcess};
 
 /// Waits always keep the instance, or never.
 const HOLDS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(1 << 30)];
@@ -63,7 +63,8 @@ fn compile(file: &str) -> LinkedWorker {
 pub(crate) async fn described_name(file: &str) -> String {
     let (clock, ids) = (Clock::system(), IdSource::system());
     let sandbox = Arc::clone(&SANDBOX);
-    let workers = Workers::new(&Config::default(), Arc::clone(&sandbox), clock.clone(), ids);
+    let (config, compiler) = (Config::default(), Arc::new(InProcess));
+    let workers = Workers::new(&config, Arc::clone(&sandbox), compiler, clock.clone(), ids);
     let inspector = PluginInspector::new(sandbox, Arc::new(workers.unwrap()), clock, turns());
     let worker = worker(file);
     let described = inspector.describe(&worker, [1; 32], Timestamp(0));

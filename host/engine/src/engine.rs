@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::compiler::Compiler;
 use crate::config::Config;
 use crate::error::Error;
 use crate::inspect::{PluginInspector, turns};
@@ -51,6 +52,7 @@ impl Engine {
     /// If a setting makes no sense or the system has not what it asks for.
     pub fn new(
         config: &Config,
+        compiler: Arc<dyn Compiler>,
         broker: Broker,
         outbound: Outbound,
         clock: Clock,
@@ -58,7 +60,7 @@ impl Engine {
     ) -> Result<Self, Error> {
         config.check()?;
         let sandbox = Sandbox::new(config)?;
-        let workers = Workers::new(config, Arc::clone(&sandbox), clock.clone(), ids)?;
+        let workers = Workers::new(config, Arc::clone(&sandbox), compiler, clock.clone(), ids)?;
         let workers = Arc::new(workers);
         let turns = turns();
         let inspector = PluginInspector::new(

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use taskyard_broker::Inspector;
+use taskyard_broker::{Error, Inspector};
 use taskyard_clock::Clock;
 use taskyard_task::{Digest, Manifest, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::bindings::exports::taskyard::worker::handler;
 use crate::host::Ctx;
+use crate::load_queue::LoadQueue;
 use crate::manifest;
 use crate::sandbox::{INSPECTIONS, Sandbox};
 use crate::shape;
 use crate::verdict;
-use crate::workers::{LinkedWorker, Workers};
+use crate::workers::{LinkedWorker, LoadError, Workers};
 
 /// What `describe` may use: runtimes start in less.
 const MEMORY_BYTES: u64 = 128 << 20;
@@ -43,6 +44,7 @@ pub(crate) struct PluginInspector {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) clock: Clock,
+    queue: LoadQueue,
     turns: Turns,
 }
 
@@ -57,22 +59,35 @@ impl PluginInspector {
             sandbox,
             workers,
             clock,
+            queue: LoadQueue::new(),
             turns,
         }
     }
 
-    async fn inspect_component(&self, component: &[u8]) -> Result<Manifest, String> {
-        check_kind(component)?;
-        shape::check(component)?;
+    async fn inspect_component(&self, component: &[u8]) -> Result<Manifest, Error> {
+        check_kind(component).map_err(Error::PluginRefused)?;
+        shape::check(component).map_err(Error::PluginRefused)?;
+        let turn = self.queue.turn().await?;
         let digest = Digest::of(component);
-        let bytes = || async { Ok(component.to_vec()) };
-        let worker = self.workers.get(digest, bytes).await;
-        let worker = worker.map_err(|error| format!("it is no worker for this host: {error}"))?;
+        let worker = self.workers.get_new(digest, component, &turn).await;
+        let worker = worker.map_err(|error| match error {
+            LoadError::Broker(error) => error,
+            LoadError::Unusable(problem) => {
+                Error::PluginRefused(format!("it is no worker for this host: {problem}"))
+            }
+            LoadError::GaveUp(problem) => {
+                Error::PluginRefused(format!("it cannot be compiled: {problem}"))
+            }
+        })?;
+        let described = self.describe_twice(&worker).await;
+        described.map_err(Error::PluginRefused)
+    }
 
+    async fn describe_twice(&self, worker: &LinkedWorker) -> Result<Manifest, String> {
         // The semaphore is never closed; without a permit the pool would be short, and say so.
         let _turn = self.turns.acquire().await;
-        let first = self.describe(&worker, [1; 32], Timestamp(0)).await?;
-        let second = self.describe(&worker, [2; 32], Timestamp(1 << 40)).await?;
+        let first = self.describe(worker, [1; 32], Timestamp(0)).await?;
+        let second = self.describe(worker, [2; 32], Timestamp(1 << 40)).await?;
         if first != second {
             return Err("`describe` gave two answers; it must always give the same".to_owned());
         }
@@ -109,7 +124,7 @@ impl PluginInspector {
 }
 
 impl Inspector for PluginInspector {
-    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, String>> {
+    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, Error>> {
         self.inspect_component(component).boxed()
     }
 }
@@ -133,7 +148,7 @@ mod tests {
     use taskyard_clock::IdSource;
 
     use super::*;
-    use crate::Config;
+    use crate::{Config, InProcess};
 
     /// What is said about a component, in text or binary form.
     async fn refusal(component: impl AsRef<[u8]>) -> String {
@@ -144,10 +159,12 @@ mod tests {
         let clock = Clock::system();
         let sandbox = Sandbox::new(&config).unwrap();
         let ids = IdSource::system();
-        let workers = Workers::new(&config, Arc::clone(&sandbox), clock.clone(), ids).unwrap();
+        let compiler = Arc::new(InProcess);
+        let workers = Workers::new(&config, Arc::clone(&sandbox), compiler, clock.clone(), ids);
+        let workers = workers.unwrap();
         let inspector = PluginInspector::new(sandbox, Arc::new(workers), clock, turns());
         let binary = wat::parse_bytes(component.as_ref()).unwrap_or(component.as_ref().into());
-        inspector.inspect(&binary).await.unwrap_err()
+        inspector.inspect(&binary).await.unwrap_err().to_string()
     }
 
     #[tokio::test]

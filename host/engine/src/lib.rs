@@ -10,6 +10,7 @@
 
 mod bindings;
 mod compiled;
+mod compiler;
 mod config;
 mod cpu;
 mod diagnostics;
@@ -23,6 +24,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limiter;
+mod load_queue;
 mod manifest;
 #[doc(hidden)]
 pub mod measured;
@@ -36,6 +38,7 @@ mod verdict;
 mod wasi;
 mod workers;
 
+pub use compiler::{CompileError, Compiler, InProcess, compile};
 pub use config::Config;
 pub use engine::Engine;
 pub use error::Error;

@@ -42,9 +42,9 @@ impl LogProber {
         let worker = self.workers.get(header.digest, bytes).await;
         let worker = worker.map_err(|error| match error {
             LoadError::Broker(error) => error,
-            LoadError::Unusable(problem) => Error::PluginRefused(format!(
-                "the component does not run on this host: {problem}"
-            )),
+            LoadError::Unusable(problem) | LoadError::GaveUp(problem) => Error::PluginRefused(
+                format!("the component does not run on this host: {problem}"),
+            ),
         })?;
         // The semaphore is never closed; without a permit the pool would be short, and say so.
         let _turn = self.turns.acquire().await;

@@ -106,13 +106,25 @@ fn end_of_slice(cpu: &CpuMeter) -> wasmtime::Result<UpdateDeadline> {
     Ok(UpdateDeadline::YieldCustom(1, turn))
 }
 
+/// An engine that compiles for any [`Sandbox`], and runs nothing, so it reserves nothing.
+pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
+    Engine::new(&code_config())
+}
+
 fn wasmtime_config(settings: &crate::Config) -> Config {
+    let mut config = code_config();
+    config.async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    config
+}
+
+/// Everything that compiled code depends on.
+fn code_config() -> Config {
     let mut config = Config::new();
     // Workers are synchronous; the host runs them on fibers.
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(WASM_STACK_BYTES);
-    config.async_stack_size(WASM_STACK_BYTES + HOST_STACK_BYTES);
 
     // The same result on every machine and in every replay.
     config.cranelift_nan_canonicalization(true);
@@ -121,8 +133,6 @@ fn wasmtime_config(settings: &crate::Config) -> Config {
 
     // A trap is explained with the names of functions.
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
-
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     config
 }
 

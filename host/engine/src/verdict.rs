@@ -291,6 +291,13 @@ impl From<LoadError> for End {
                 let reason = format!("the task's component does not run on this host: {problem}");
                 Self::parked("incompatible", reason, Seq::ZERO)
             }
+            // It was compiled when it was loaded, so perhaps it is next time.
+            LoadError::GaveUp(problem) => Self::Settled(Outcome::Broke(Breakdown {
+                code: "compile-limit".to_owned(),
+                reason: format!("the task's component was not compiled: {problem}"),
+                position: Seq::ZERO,
+                backtrace: None,
+            })),
         }
     }
 }

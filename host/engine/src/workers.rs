@@ -11,10 +11,12 @@ use tokio::task::spawn_blocking;
 use wasmtime::component::Component;
 
 use crate::bindings::WorkerPre;
-use crate::compiled::CompileCache;
+use crate::compiled::{CompileCache, deserialize};
+use crate::compiler::{CompileError, Compiler};
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::Ctx;
+use crate::load_queue::Turn;
 use crate::sandbox::Sandbox;
 
 /// A component that is ready to be instantiated.
@@ -29,6 +31,9 @@ pub(crate) enum LoadError {
     /// It cannot be compiled or linked. The text says why, for the operator.
     #[error("{0}")]
     Unusable(String),
+    /// The compiler did not get to an end with it, within its limits.
+    #[error("{0}")]
+    GaveUp(String),
 }
 
 /// Compiled and linked components, found by digest.
@@ -36,6 +41,8 @@ pub(crate) struct Workers {
     sandbox: Arc<Sandbox>,
     clock: Clock,
     cache: Option<Arc<CompileCache>>,
+    compiler: Arc<dyn Compiler>,
+    /// For what tasks need. What is loaded has a turn of its own, so that it cannot hold up tasks.
     compile_jobs: Semaphore,
     loaded: Mutex<Loaded>,
 }
@@ -62,6 +69,7 @@ impl Workers {
     pub(crate) fn new(
         config: &Config,
         sandbox: Arc<Sandbox>,
+        compiler: Arc<dyn Compiler>,
         clock: Clock,
         ids: IdSource,
     ) -> Result<Self, Error> {
@@ -71,6 +79,7 @@ impl Workers {
             sandbox,
             clock,
             cache: cache.map(Arc::new),
+            compiler,
             compile_jobs: Semaphore::new(config.compile_jobs),
             loaded: Mutex::new(Loaded {
                 slots: HashMap::new(),
@@ -93,8 +102,40 @@ impl Workers {
         F: Future<Output = Result<Vec<u8>, broker::Error>>,
     {
         let slot = self.slot(digest);
-        let worker = slot.get_or_try_init(|| self.load(digest, bytes)).await?;
-        Ok(Arc::clone(worker))
+        let load = || async {
+            let component = match self.read_from_disk(digest).await {
+                Some(component) => component,
+                None => {
+                    let bytes = bytes().await?;
+                    // The semaphore is never closed; without a permit there would only be more at once.
+                    let _job = self.compile_jobs.acquire().await;
+                    self.compile(digest, bytes).await?
+                }
+            };
+            self.link(&component)
+        };
+        Ok(Arc::clone(slot.get_or_try_init(load).await?))
+    }
+
+    /// A component that somebody wants to load, and that has its turn.
+    ///
+    /// # Errors
+    /// If it is no worker that this host can run.
+    pub(crate) async fn get_new(
+        &self,
+        digest: Digest,
+        bytes: &[u8],
+        _turn: &Turn<'_>,
+    ) -> Result<LinkedWorker, LoadError> {
+        let slot = self.slot(digest);
+        let load = || async {
+            let component = match self.read_from_disk(digest).await {
+                Some(component) => component,
+                None => self.compile(digest, bytes.to_vec()).await?,
+            };
+            self.link(&component)
+        };
+        Ok(Arc::clone(slot.get_or_try_init(load).await?))
     }
 
     fn slot(&self, digest: Digest) -> Arc<OnceCell<LinkedWorker>> {
@@ -102,19 +143,8 @@ impl Workers {
         loaded.slot(digest)
     }
 
-    async fn load<F>(
-        &self,
-        digest: Digest,
-        bytes: impl FnOnce() -> F,
-    ) -> Result<LinkedWorker, LoadError>
-    where
-        F: Future<Output = Result<Vec<u8>, broker::Error>>,
-    {
-        let component = match self.read_from_disk(digest).await {
-            Some(component) => component,
-            None => self.compile(digest, bytes().await?).await?,
-        };
-        let linked = self.sandbox.linker.instantiate_pre(&component);
+    fn link(&self, component: &Component) -> Result<LinkedWorker, LoadError> {
+        let linked = self.sandbox.linker.instantiate_pre(component);
         let worker = linked.and_then(WorkerPre::new).map_err(unusable)?;
         Ok(Arc::new(worker))
     }
@@ -127,25 +157,23 @@ impl Workers {
     }
 
     async fn compile(&self, digest: Digest, bytes: Vec<u8>) -> Result<Component, LoadError> {
-        // The semaphore is never closed; without a permit there would only be more at once.
-        let _job = self.compile_jobs.acquire().await;
         let began = self.clock.instant();
-        let engine = self.sandbox.engine.clone();
-        let cache = self.cache.clone();
-        let compile = move || {
-            let component = Component::from_binary(&engine, &bytes)?;
-            if let Some(cache) = cache {
-                cache.store(digest, &component);
-            }
-            Ok(component)
-        };
-        let compiled = spawn_blocking(compile).await;
-        let compiled =
-            compiled.unwrap_or_else(|_| Err(wasmtime::format_err!("the compiler broke")));
+        let compiled = self.compiler.compile(bytes).await;
         let took = self.clock.instant().duration_since(began);
         metrics::histogram!("taskyard_compile_seconds").record(took);
         tracing::info!(plugin = %digest.short(), ?took, ok = compiled.is_ok(), "compiled");
-        compiled.map_err(unusable)
+        let code = compiled?;
+        let engine = self.sandbox.engine.clone();
+        let cache = self.cache.clone();
+        let keep = move || {
+            if let Some(cache) = cache {
+                cache.store(digest, &code);
+            }
+            deserialize(&engine, &code)
+        };
+        let kept = spawn_blocking(keep).await;
+        kept.unwrap_or_else(|error| Err(wasmtime::format_err!("{error}")))
+            .map_err(unusable)
     }
 }
 
@@ -167,6 +195,16 @@ impl Loaded {
         let oldest = self.slots.iter().min_by_key(|(_, slot)| slot.last_use);
         if let Some(digest) = oldest.map(|(digest, _)| *digest) {
             self.slots.remove(&digest);
+        }
+    }
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Refused(problem) => Self::Unusable(problem),
+            CompileError::GaveUp(problem) => Self::GaveUp(problem),
+            CompileError::Unavailable(problem) => Self::Broker(broker::Error::Unavailable(problem)),
         }
     }
 }

@@ -6,6 +6,7 @@ mod admin_client;
 mod admin_token;
 mod cli;
 mod clock_watch;
+mod compiler;
 mod config;
 mod connection;
 mod descriptors;

@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
 use crate::clock_watch::ClockWatch;
+use crate::compiler::ProcessCompiler;
 use crate::config::{Config, Secret, is_local, secrets};
 use crate::connection::Manner;
 use crate::descriptors::{self, Budget};
@@ -160,6 +161,7 @@ impl Host {
         let outbound = outbound(&config, clock.clone())?;
         let engine = Engine::new(
             &engine_config(&config),
+            Arc::new(ProcessCompiler::new(&config.engine)),
             broker.clone(),
             outbound.clone(),
             clock.clone(),

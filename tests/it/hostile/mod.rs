@@ -7,6 +7,7 @@
 //! addresses of the inside in `webhooks`.
 
 mod bodies;
+mod compiling;
 mod damage;
 mod disk;
 mod health;

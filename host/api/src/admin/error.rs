@@ -1,6 +1,7 @@
 //! What operators are answered when something does not go well: one table.
 
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use taskyard_broker::Error;
 use taskyard_task::Refusal;
@@ -8,7 +9,7 @@ use tracing::error;
 
 use super::task_view::state_word;
 use crate::body::Unread;
-use crate::error::Violation;
+use crate::error::{Violation, whole_seconds};
 use crate::plain::problem;
 
 /// Why an operator's request was refused.
@@ -129,7 +130,15 @@ impl IntoResponse for AdminError {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             error!(error = %self, "internal error");
         }
-        problem(status, code, &self.to_string())
+        let mut answer = problem(status, code, &self.to_string());
+        if let Self::Broker(
+            Error::QueueFull { retry_after, .. } | Error::StorageFull { retry_after, .. },
+        ) = self
+        {
+            let seconds = whole_seconds(retry_after).into();
+            answer.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        answer
     }
 }
 
@@ -154,6 +163,17 @@ mod tests {
     fn check(error: impl Into<AdminError>, status: u16, code: &str) {
         let (found, found_code) = error.into().row();
         assert_eq!((found.as_u16(), found_code), (status, code));
+    }
+
+    #[test]
+    fn what_is_full_says_when_to_come_back() {
+        let full = Error::QueueFull {
+            what: "another component is being compiled".to_owned(),
+            retry_after: std::time::Duration::from_secs(10),
+        };
+        let answer = AdminError::from(full).into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "10");
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn retry_info(after: Duration) -> TypedDetail {
 }
 
 /// Rounded up: who comes back too early comes in vain.
-fn whole_seconds(duration: Duration) -> u64 {
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     let partial = u64::from(duration.subsec_nanos() > 0);
     duration.as_secs().saturating_add(partial).max(1)
 }

@@ -21,7 +21,7 @@ use crate::memory::Full;
 use crate::parameters::AskedVersion;
 use crate::reading::MAX_VALUES;
 
-pub(crate) use describe::Described;
+pub(crate) use describe::{Described, whole_seconds};
 pub(crate) use end::EndState;
 pub(crate) use table::Row;
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use serde_json::{Value, json};
-use taskyard_broker::{Broker, DeployRequest, Inspector, Sources, WebhookPolicy};
+use taskyard_broker::{Broker, DeployRequest, Error, Inspector, Sources, WebhookPolicy};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
 use taskyard_task::{AgentName, Manifest, Skill};
@@ -29,7 +29,7 @@ pub(super) struct Host {
 struct TextWorker;
 
 impl Inspector for TextWorker {
-    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, String>> {
+    fn inspect<'a>(&'a self, component: &'a [u8]) -> BoxFuture<'a, Result<Manifest, Error>> {
         let manifest = Manifest {
             name: "echo".parse().unwrap(),
             version: String::from_utf8_lossy(component).into_owned(),
@@ -40,7 +40,8 @@ impl Inspector for TextWorker {
         };
         let is_plugin = component != b"not a plugin";
         let inspected = is_plugin.then_some(manifest);
-        ready(inspected.ok_or_else(|| "it exports nothing".to_owned())).boxed()
+        let nothing = || Error::PluginRefused("it exports nothing".to_owned());
+        ready(inspected.ok_or_else(nothing)).boxed()
     }
 }
 

@@ -29,7 +29,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{CliConfig, Config, Flags, load};
-use crate::serve;
+use crate::{compiler, serve};
 
 pub(crate) use exit::{Exit, NotFound};
 pub(crate) use output::{Output, quoted};
@@ -82,6 +82,9 @@ enum Command {
     Status(admin::AdminArgs),
     /// Print the effective configuration as TOML; secrets are not shown
     Config,
+    /// Compile one component; the host does this by itself
+    #[command(hide = true)]
+    CompileComponent(compiler::CompileArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -143,6 +146,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             output.text(&local(&global)?.to_toml()?)?;
             Ok(Exit::Ok)
         }
+        Command::CompileComponent(args) => compiler::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "taskyard", &mut script);

@@ -80,6 +80,8 @@ clients = []
 max_instances = 256
 max_components = 64
 compile_jobs = 1
+compile_memory_bytes = 2147483648
+compile_timeout_seconds = 120
 keep_resident_bytes = 262144
 hold_ms = 200
 
