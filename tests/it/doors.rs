@@ -5,19 +5,12 @@ use serde_json::json;
 use crate::support::agent::{read, request_body};
 use crate::support::{Host, Settings, http, in_time, message, task};
 
-async fn get(url: String) -> (u16, String) {
-    let answer = in_time(&url, http::client().get(&url).send())
-        .await
-        .unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
-}
-
 #[tokio::test]
 async fn both_doors_say_whether_the_host_lives_and_is_ready() {
     let host = Host::shared().await;
     for door in [host.url(), host.admin_url()] {
-        assert_eq!(get(format!("{door}/healthz")).await.0, 200);
-        assert_eq!(get(format!("{door}/readyz")).await.0, 200);
+        assert_eq!(http::look(&format!("{door}/healthz")).await.0, 200);
+        assert_eq!(http::look(&format!("{door}/readyz")).await.0, 200);
     }
 }
 
@@ -25,7 +18,7 @@ async fn both_doors_say_whether_the_host_lives_and_is_ready() {
 async fn metrics_are_for_operators() {
     let host = Host::shared().await;
     host.agent("echo").send(message("x")).await;
-    let (status, metrics) = get(format!("{}/metrics", host.admin_url())).await;
+    let (status, metrics) = host.look_as_operator("/metrics").await;
     assert_eq!(status, 200);
     for figure in [
         "taskyard_tasks_submitted_total{agent=\"echo\"}",
@@ -35,7 +28,7 @@ async fn metrics_are_for_operators() {
     ] {
         assert!(metrics.contains(figure), "{figure} is not in {metrics}");
     }
-    assert_eq!(get(format!("{}/metrics", host.url())).await.0, 404);
+    assert_eq!(host.look("/metrics").await.0, 404);
 }
 
 #[tokio::test]

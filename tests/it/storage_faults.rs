@@ -6,10 +6,9 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Resource;
 use serde_json::json;
-use tokio::net::TcpStream;
 
 use crate::cli::taskyard;
-use crate::support::{Agent, Error, Host, Settings, eventually, http, message, places, task};
+use crate::support::{Agent, Error, Host, Settings, http, message, places, raw, task};
 
 /// What a host says that cannot start in `data`.
 fn refused_in(data: &Path) -> String {
@@ -88,19 +87,6 @@ async fn fill(echo: &Agent, text: &str) -> Vec<String> {
     taken
 }
 
-async fn look(door: &str, path: &str) -> (u16, String) {
-    let url = format!("{door}{path}");
-    let answer = http::client().get(url).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
-}
-
-async fn works_again(host: &Host) {
-    eventually("the host being ready again", async || {
-        (look(&host.url(), "/readyz").await.0 == 200).then_some(())
-    })
-    .await;
-}
-
 async fn check_kept(echo: &Agent, ids: &[String], text: &str) {
     for id in ids {
         let done = echo.ended(id).await;
@@ -118,17 +104,17 @@ async fn a_full_disk_stops_new_work_until_there_is_room_and_loses_nothing() {
     let text = "x".repeat(100_000);
     let mut taken = fill(&echo, &text).await;
 
-    let (status, why) = look(&host.url(), "/readyz").await;
+    let (status, why) = host.look("/readyz").await;
     assert_eq!(status, 503);
     assert!(why.contains("cannot write to its data folder"), "{why}");
     assert!(why.contains("tries again by itself"), "{why}");
-    assert_eq!(look(&host.url(), "/healthz").await.0, 200);
+    assert_eq!(host.look("/healthz").await.0, 200);
     let status = taskyard(&host, &["status"]).exits(1).stdout;
     assert!(
         status.contains("takes no work: the host cannot write"),
         "{status}"
     );
-    let (_, metrics) = look(&host.admin_url(), "/metrics").await;
+    let metrics = host.figures().await;
     assert!(metrics.contains("taskyard_store_writable 0"), "{metrics}");
     // What is stored can still be read, and nothing can be changed.
     assert_eq!(echo.get(&taken[0]).await["id"], taken[0].as_str());
@@ -138,7 +124,7 @@ async fn a_full_disk_stops_new_work_until_there_is_room_and_loses_nothing() {
 
     // There is room again, and nobody restarts the host.
     host.limit(Resource::Fsize, None);
-    works_again(&host).await;
+    host.readyz_becomes(200).await;
     taskyard(&host, &["status"]).exits(0);
     taken.push(echo.begin(message(&text)).await);
     check_kept(&echo, &taken, &text).await;
@@ -161,7 +147,7 @@ async fn files_that_run_out_for_a_while_are_a_shortage_too() {
     host.limit(Resource::Nofile, Some(1));
     taken.extend(fill(&echo, &text).await);
     host.limit(Resource::Nofile, None);
-    works_again(&host).await;
+    host.readyz_becomes(200).await;
     taken.push(echo.begin(message(&text)).await);
     check_kept(&echo, &taken, &text).await;
 }
@@ -173,9 +159,8 @@ async fn connections_that_ask_for_nothing_keep_nobody_out() {
     host.restart_limited("ulimit -n 256").await;
     let mut silent = Vec::new();
     for door in [host.url(), host.admin_url()] {
-        let address = door.strip_prefix("http://").unwrap().to_owned();
         for _ in 0..150 {
-            silent.push(TcpStream::connect(&address).await.unwrap());
+            silent.push(raw::connect_to(&door).await);
         }
     }
 
@@ -186,7 +171,7 @@ async fn connections_that_ask_for_nothing_keep_nobody_out() {
         let echo = host.agent_over(http::client(), "echo");
         taken.push(echo.begin(message(&text)).await);
     }
-    assert_eq!(look(&host.url(), "/readyz").await.0, 200);
+    assert_eq!(host.look("/readyz").await.0, 200);
     taskyard(&host, &["status"]).exits(0);
     check_kept(&host.agent("echo"), &taken, &text).await;
     drop(silent);

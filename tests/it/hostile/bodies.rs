@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
-use crate::support::{Host, Settings, http, in_time, message, task};
+use crate::support::{Host, Settings, http, in_time, message, raw, task};
 
 const MIB: u64 = 1 << 20;
 /// A client that may only look.
@@ -120,24 +119,20 @@ async fn values_are_counted_before_they_are_made() {
 async fn bodies_that_stop_in_the_middle_are_given_up() {
     const STUCK: usize = 40;
     let host = host().await;
-    let address = host.url().trim_start_matches("http://").to_owned();
+    let address = raw::address(&host);
     let mut stuck = Vec::new();
     for _ in 0..STUCK {
-        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let mut stream = raw::connect(&host).await;
         let head = format!(
             "POST /agents/echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {WRITER}\r\n\
              content-type: application/json\r\ncontent-length: 33000000\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+        raw::send(&mut stream, head.as_bytes()).await;
+        raw::send(&mut stream, &vec![b' '; 1 << 20]).await;
         stuck.push(stream);
     }
     for mut stream in stuck {
-        let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(40), stream.read_to_end(&mut answer));
-        // The host closes with bytes unread, which some systems tell as a reset.
-        let _ = read.await.unwrap();
-        let answer = String::from_utf8_lossy(&answer);
+        let answer = raw::rest(&mut stream).await;
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
             "{answer}"
@@ -164,18 +159,18 @@ async fn a_tenant_that_holds_its_share_is_told_to_come_back_and_others_go_on() {
         .set("api.body_timeout_seconds", 30)
         .set("memory.budget_bytes", 64 << 20);
     let host = Host::with(&["echo"], settings).await;
-    let address = host.url().trim_start_matches("http://").to_owned();
+    let address = raw::address(&host);
     let mut refused = 0;
     let mut held = Vec::new();
     for _ in 0..6 {
-        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let mut stream = raw::connect(&host).await;
         let head = format!(
             "POST /agents/echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer a-token-of-the-greedy\r\n\
              content-type: application/json\r\ncontent-length: 33000000\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
+        raw::send(&mut stream, head.as_bytes()).await;
         // Refused in the middle, it may be closed already.
-        let _ = stream.write_all(&vec![b' '; 8 << 20]).await;
+        raw::send(&mut stream, &vec![b' '; 8 << 20]).await;
         held.push(stream);
     }
     for stream in &mut held {

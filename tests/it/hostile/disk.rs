@@ -6,23 +6,9 @@ use serde_json::{Value, json};
 
 use crate::cli::taskyard;
 use crate::support::agent::follow_up;
-use crate::support::{Agent, Error, Host, Settings, eventually, http, message, task};
+use crate::support::{Agent, Error, Host, Settings, message, task};
 
 const MAX_BYTES: u64 = 1 << 30;
-
-async fn look(door: &str, path: &str) -> (u16, String) {
-    let url = format!("{door}{path}");
-    let answer = http::client().get(url).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
-}
-
-async fn readyz_becomes(host: &Host, expected: u16) -> String {
-    eventually("the host noticing how full its disk is", async || {
-        let (status, text) = look(&host.url(), "/readyz").await;
-        (status == expected).then_some(text)
-    })
-    .await
-}
 
 async fn refused(agent: &Agent, message: Value) {
     match agent.try_begin(message).await {
@@ -49,7 +35,7 @@ async fn a_database_that_is_as_large_as_it_may_be_takes_no_new_work_and_ends_wha
     let ballast = host.data().join("db/ballast");
     let file = File::create(&ballast).unwrap();
     file.set_len(2 * MAX_BYTES).unwrap();
-    let why = readyz_becomes(&host, 503).await;
+    let why = host.readyz_becomes(503).await;
     assert!(why.contains("storage.max_bytes"), "{why}");
 
     // Nobody brings anything new, whichever tenant it is.
@@ -60,9 +46,9 @@ async fn a_database_that_is_as_large_as_it_may_be_takes_no_new_work_and_ends_wha
     let status = taskyard(&host, &["status"]).exits(1).stdout;
     assert!(status.contains("takes no new work"), "{status}");
     assert!(status.contains("storage.max_bytes"), "{status}");
-    let (_, metrics) = look(&host.admin_url(), "/metrics").await;
+    let metrics = host.figures().await;
     assert!(metrics.contains("taskyard_storage_full 1"), "{metrics}");
-    assert_eq!(look(&host.url(), "/healthz").await.0, 200);
+    assert_eq!(host.look("/healthz").await.0, 200);
     // What there is ends, is looked at, is cancelled, and is found again by its key.
     let done = host.agent("countdown").ended(&runs).await;
     assert_eq!(task::state(&done), "COMPLETED");
@@ -72,7 +58,7 @@ async fn a_database_that_is_as_large_as_it_may_be_takes_no_new_work_and_ends_wha
 
     // There is room again, and nobody restarts the host.
     fs::remove_file(&ballast).unwrap();
-    readyz_becomes(&host, 200).await;
+    host.readyz_becomes(200).await;
     taskyard(&host, &["status"]).exits(0);
     let done = approval.answer(task::id(&waits), "yes").await;
     assert_eq!(task::state(&done), "COMPLETED");
@@ -110,7 +96,7 @@ async fn a_tenant_that_keeps_as_much_as_it_may_keeps_nobody_else_out() {
     assert!(usage["content_bytes"].as_u64() > Some(MOST), "{usage}");
     refused(&greedy, message("more")).await;
     refused(&asks, follow_up(task::id(&waits), "yes")).await;
-    assert_eq!(look(&host.url(), "/readyz").await.0, 200);
+    assert_eq!(host.look("/readyz").await.0, 200);
     let status = taskyard(&host, &["status"]).exits(0).stdout;
     assert!(status.contains("CONTENT BYTES"), "{status}");
 

@@ -2,24 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::cli::taskyard;
-use crate::support::{Host, Settings, eventually, http, in_time, message, task};
-
-async fn look(door: &str, path: &str) -> (u16, String) {
-    let url = format!("{door}{path}");
-    let answer = http::client().get(url).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
-}
-
-async fn readyz_becomes(host: &Host, expected: u16) -> String {
-    eventually("the host to say how it is", async || {
-        let (status, text) = look(&host.url(), "/readyz").await;
-        (status == expected).then_some(text)
-    })
-    .await
-}
+use crate::support::{Host, Settings, Shim, eventually, in_time, message, task};
 
 async fn is_logged(host: &Host, text: &str) {
     eventually("the log to say it", async || {
@@ -35,43 +20,33 @@ fn lines_with(host: &Host, text: &str) -> usize {
 
 #[tokio::test]
 async fn a_disk_that_hangs_is_told_and_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let (shim, hangs) = (folder.path().join("hang.so"), folder.path().join("hangs"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/hostile/hang_shim.c");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&shim, &source])
-        .status();
-    assert!(built.unwrap().success());
-    let settings = Settings::default()
-        .variable("LD_PRELOAD", shim.display())
-        .variable("HANG_SHIM", hangs.display());
-    let host = Host::with(&["echo"], settings).await;
+    let disk = Shim::build("hang");
+    let host = Host::with(&["echo"], disk.settings()).await;
     let echo = host.agent("echo");
     let before = echo.begin(message("before")).await;
     echo.ended(&before).await;
 
-    fs::write(&hangs, "").unwrap();
+    disk.tell("hang");
     let sent = tokio::spawn({
         let echo = host.agent("echo");
         async move { echo.begin(message("meanwhile")).await }
     });
-    let why = readyz_becomes(&host, 503).await;
+    let why = host.readyz_becomes(503).await;
     assert!(why.contains("does not answer"), "{why}");
     // A restart would not help, and what is there can be read.
-    assert_eq!(look(&host.url(), "/healthz").await.0, 200);
+    assert_eq!(host.look("/healthz").await.0, 200);
     assert_eq!(echo.get(&before).await["id"], before.as_str());
     let status = taskyard(&host, &["status"]).exits(1).stdout;
     assert!(status.contains("does not answer"), "{status}");
-    let (_, figures) = look(&host.admin_url(), "/metrics").await;
+    let figures = host.figures().await;
     let age = figures
         .lines()
         .find_map(|line| line.strip_prefix("taskyard_oldest_commit_seconds "));
     assert!(age.unwrap().parse::<f64>().unwrap() > 1.0);
     is_logged(&host, "does not answer").await;
 
-    fs::remove_file(&hangs).unwrap();
-    readyz_becomes(&host, 200).await;
+    disk.rest();
+    host.readyz_becomes(200).await;
     let id = in_time("the answer", sent).await.unwrap();
     assert_eq!(task::state(&echo.ended(&id).await), "COMPLETED");
     is_logged(&host, "answers again").await;
@@ -101,7 +76,7 @@ async fn a_host_that_will_stop_says_so_while_it_still_serves() {
     let settings = Settings::default().set("shutdown_delay_seconds", 5);
     let host = Host::with(&["echo"], settings).await;
     host.terminate();
-    let why = readyz_becomes(&host, 503).await;
+    let why = host.readyz_becomes(503).await;
     assert!(why.contains("shutting down"), "{why}");
     let done = host.agent("echo").send(message("still here")).await;
     assert_eq!(task::state(&done), "COMPLETED");
@@ -132,7 +107,7 @@ fn listed() -> Vec<String> {
 #[tokio::test]
 async fn figures_are_there_from_the_start() {
     let host = Host::start(Settings::default()).await;
-    let (_, figures) = look(&host.admin_url(), "/metrics").await;
+    let figures = host.figures().await;
     let names = listed();
     assert!(names.len() > 15, "{names:?}");
     for name in names {

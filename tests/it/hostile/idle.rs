@@ -1,8 +1,6 @@
 //! Connections that are opened and left alone.
 
-use tokio::net::TcpStream;
-
-use crate::support::{Host, Settings, eventually, message, task};
+use crate::support::{Host, Settings, eventually, message, raw, task};
 
 /// Connections that say nothing, and what one of them may cost.
 const SILENT: usize = 200;
@@ -11,13 +9,12 @@ const BYTES_PER_CONNECTION: u64 = 64 << 10;
 #[tokio::test]
 async fn silent_connections_cost_little_and_are_given_back() {
     let host = Host::with(&["echo"], Settings::default()).await;
-    let address = host.url().trim_start_matches("http://").to_owned();
     host.agent("echo").send(message("warm up")).await;
     let (memory, files) = (host.resident_bytes(), host.descriptors());
     let threads = host.threads();
     let mut silent = Vec::new();
     for _ in 0..SILENT {
-        silent.push(TcpStream::connect(&address).await.unwrap());
+        silent.push(raw::connect(&host).await);
     }
     eventually("all connections being taken", async || {
         (host.descriptors() + SILENT / 10 >= files + SILENT).then_some(())

@@ -2,37 +2,24 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use crate::support::{Host, Settings, in_time, message, task};
+use crate::support::raw::{self, status};
+use crate::support::{Host, Settings, message, task};
 
 /// The whole answer to a request with these lines.
 async fn ask(url: &str, lines: &[&str], body: &str) -> String {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let length = format!("content-length: {}", body.len());
     let lines = lines
         .iter()
         .copied()
         .chain([length.as_str(), "connection: close", "", body]);
     let request = lines.collect::<Vec<_>>().join("\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    in_time("the end of the answer", stream.read_to_end(&mut answer))
-        .await
-        .unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn status(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or_default()
+    raw::answer_of(url, request.as_bytes()).await
 }
 
 #[tokio::test]
 async fn a_rebound_name_and_a_foreign_page_are_refused() {
     let host = Host::with(&["echo"], Settings::default()).await;
-    let own = host.url().trim_start_matches("http://").to_owned();
+    let own = raw::address(&host);
     let own_host = format!("host: {own}");
     let rpc = r#"{"jsonrpc":"2.0","id":1,"method":"ListTasks","params":{}}"#;
     let json = "content-type: application/json";
@@ -84,7 +71,7 @@ async fn orders_that_a_browser_sends_unasked_are_refused() {
     let host = Host::with(&["approval"], Settings::default()).await;
     let asked = host.agent("approval").send(message("Deploy")).await;
     let id = task::id(&asked);
-    let name = format!("host: {}", host.url().trim_start_matches("http://"));
+    let name = format!("host: {}", raw::address(&host));
     for path in [
         format!("/agents/approval/tasks/{id}:cancel"),
         format!("/agents/approval/tasks/{id}:subscribe"),

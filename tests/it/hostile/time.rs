@@ -1,55 +1,34 @@
 //! The system's clock is set while the host runs, and while it is off.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::cli::taskyard;
-use crate::support::{Agent, Host, Settings, eventually, message, task};
+use crate::support::{Agent, Host, Settings, Shim, eventually, message, task};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
 /// The system's clock as one host sees it.
-struct SystemClock(tempfile::TempDir);
+struct SystemClock(Shim);
 
 impl SystemClock {
     /// The right one, until it is set.
     fn new() -> Self {
-        let clock = Self(tempfile::tempdir().unwrap());
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/hostile/clock_shim.c");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([clock.shim(), source])
-            .status();
-        assert!(built.unwrap().success());
+        let clock = Self(Shim::build("clock"));
         clock.set(0);
         clock
     }
 
-    fn shim(&self) -> PathBuf {
-        self.0.path().join("clock_shim.so")
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.path().join("seconds")
-    }
-
     /// Sets it by so many seconds from the right time.
     fn set(&self, seconds: i64) {
-        let fresh = self.0.path().join("fresh");
-        fs::write(&fresh, seconds.to_string()).unwrap();
-        fs::rename(fresh, self.file()).unwrap();
+        self.0.tell(&seconds.to_string());
     }
 
     /// A host that sees it.
     fn settings(&self) -> Settings {
-        Settings::default()
-            .variable("LD_PRELOAD", self.shim().display())
-            .variable("CLOCK_SHIM", self.file().display())
+        self.0.settings()
     }
 }
 
@@ -80,11 +59,6 @@ async fn total(agent: &Agent) -> u64 {
 async fn updated_at(agent: &Agent, id: &str) -> String {
     let task = agent.get(id).await;
     task["status"]["timestamp"].as_str().unwrap().to_owned()
-}
-
-async fn page(url: String) -> (u16, String) {
-    let answer = reqwest::get(url).await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 #[tokio::test]
@@ -118,10 +92,10 @@ async fn days_ahead_fail_no_task_and_delete_none() {
     let waiting = approval.send(message("wait")).await;
     clock.set(31 * DAY);
     notices_a_step(&host).await;
-    let (status, ready) = page(format!("{}/readyz", host.admin_url())).await;
+    let (status, ready) = host.look_as_operator("/readyz").await;
     assert_eq!(status, 200);
     assert!(ready.contains("taskyard clock accept"), "{ready}");
-    let (_, figures) = page(format!("{}/metrics", host.admin_url())).await;
+    let figures = host.figures().await;
     let figure = figures
         .lines()
         .find_map(|line| line.strip_prefix("taskyard_clock_step_seconds "));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::{Host, Settings, eventually, message, task};
+use crate::support::{Host, Settings, eventually, message, raw, task};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,10 +20,10 @@ async fn host(settings: Settings) -> Host {
 }
 
 async fn ask(host: &Host, path: &str) -> TcpStream {
-    let address = host.url().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let address = raw::address(host);
+    let mut stream = raw::connect(host).await;
     let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\na2a-version: 1.0\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
+    assert!(raw::send(&mut stream, head.as_bytes()).await);
     stream
 }
 

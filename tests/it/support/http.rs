@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::in_time;
+
 /// A silent host is noticed here, and not by the patience of the whole test.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -19,4 +21,13 @@ pub(crate) fn builder() -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .tls_certs_only(Vec::new())
+}
+
+/// What a page says to whom looks at it without credentials: status and text.
+pub(crate) async fn look(url: &str) -> (u16, String) {
+    in_time(url, async {
+        let answer = client().get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    })
+    .await
 }
