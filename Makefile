@@ -63,10 +63,13 @@ SOAK_SECONDS ?= 300
 soak: build
 	TASKYARD_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --release --locked --workspace --test it hostile::soak -- --nocapture
 
-## torture: a host under load that ends CRASHES times, and loses nothing; a short form is in `make test`
+## torture: a host under load that ends CRASHES times, and FLIPS bits of its data, and loses nothing in silence; a
+## short form is in `make test`
 CRASHES ?= 70
+FLIPS ?= 1000
 torture: build
 	TASKYARD_CRASHES=$(CRASHES) cargo test --release --locked --workspace --test it crash:: -- --nocapture
+	TASKYARD_FLIPS=$(FLIPS) cargo test --release --locked --workspace --test it hostile::flips -- --nocapture
 
 ## setup: system packages and the wasm target, only if they are missing
 setup:

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use taskyard_storage::Storage;
+use taskyard_storage::{ReadError, Storage};
 use taskyard_task::{
     Agent, AgentName, Change, Commit, Digest, EgressPolicy, LimitChanges, Manifest, Partition,
     Plugin,
@@ -95,7 +95,7 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    pub(crate) fn load(storage: &Storage) -> Result<Self, Error> {
+    pub(crate) fn load(storage: &Storage) -> Result<Self, ReadError> {
         let agents = storage.agents()?;
         let map = agents
             .into_iter()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use taskyard_storage::WorkItem;
+use taskyard_storage::{ReadError, WorkItem};
 use taskyard_task::{Header, Input, TaskId, Timestamp};
 use tokio::sync::Notify;
 
@@ -54,7 +54,7 @@ impl Broker {
     }
 
     /// Whoever waited for a task before a restart is gone, and looks for it in lists.
-    pub(crate) fn announce_recovered(&self, work: &[WorkItem]) -> Result<(), Error> {
+    pub(crate) fn announce_recovered(&self, work: &[WorkItem]) -> Result<(), ReadError> {
         for item in work {
             let header = self.shared.storage.header(item.task)?;
             if header.is_some_and(|header| !header.announced) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use taskyard_storage::Storage;
+use taskyard_storage::{ReadError, Storage};
 use taskyard_task::api_key::{MAX_API_KEY_NAME, MAX_API_KEYS, api_key_text};
 use taskyard_task::{
     AccessScope, ApiKey, ApiKeyId, Change, Commit, Digest, Partition, Tenant, Timestamp,
@@ -56,7 +56,7 @@ pub(crate) struct ApiKeys {
 }
 
 impl ApiKeys {
-    pub(crate) fn load(storage: &Storage) -> Result<Self, Error> {
+    pub(crate) fn load(storage: &Storage) -> Result<Self, ReadError> {
         let keys = storage.api_keys()?;
         let map = keys.into_iter().map(|key| (key.id, key)).collect();
         Ok(Self {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taskyard_clock::{Clock, IdSource};
-use taskyard_storage::{Numbered, OpenError, Reservation, Storage, WorkItem};
+use taskyard_storage::{Numbered, OpenError, ReadError, Reservation, Storage, WorkItem};
 use taskyard_task::decide::Rules;
 use taskyard_task::{Change, Decision, Event, Header, Input, Phase, RemoteStage, TaskId, decide};
 use tokio::sync::Notify;
@@ -106,10 +106,8 @@ impl Broker {
         let listeners = Listeners::default();
         let publisher = listeners.clone();
         let opened = Storage::open(storage, move |group| publisher.publish(group))?;
-        Self::with_storage(opened, listeners, config, sources).map_err(|error| OpenError::Other {
-            folder: storage.folder.clone(),
-            reason: error.to_string(),
-        })
+        Self::with_storage(opened, listeners, config, sources)
+            .map_err(|error| OpenError::reading(&storage.folder, &error))
     }
 
     pub(crate) fn with_storage(
@@ -117,7 +115,7 @@ impl Broker {
         listeners: Listeners,
         config: Config,
         sources: Sources,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ReadError> {
         let agents = Agents::load(&storage)?;
         let api_keys = ApiKeys::load(&storage)?;
         let work = storage.work()?;
@@ -180,6 +178,9 @@ impl Broker {
             .shared
             .background
             .spawn(broker.clone().run_commit_watch());
+        if broker.shared.config.scrub {
+            broker.shared.background.spawn(broker.clone().run_scrub());
+        }
         broker
             .shared
             .background

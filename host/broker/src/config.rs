@@ -17,6 +17,8 @@ pub struct Config {
     pub task: TaskConfig,
     /// How much of the disk there is for new work.
     pub disk: DiskLimits,
+    /// Whether everything that is stored is read once a day, to hear of damage.
+    pub scrub: bool,
     /// How long ended tasks are kept.
     pub retention: RetentionConfig,
     /// What a worker may use, where its agent says nothing else.

@@ -32,6 +32,7 @@ mod remotes;
 mod retention;
 mod run;
 mod scheduler;
+mod scrub;
 mod send;
 mod slots;
 mod state;

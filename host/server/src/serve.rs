@@ -400,6 +400,7 @@ fn broker_config(config: &Config) -> taskyard_broker::Config {
         retry: config.retry,
         task: config.task,
         disk: config.storage.disk(),
+        scrub: config.storage.scrub,
         retention: config.retention,
         worker: config.worker,
         default_agent: config.default_agent.clone(),

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::read::ReadError;
+
 /// Why a data folder cannot be opened. Always for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -72,15 +74,32 @@ impl OpenError {
     /// What the database said when it was opened.
     pub(crate) fn database(folder: &Path, error: &rocksdb::Error) -> Self {
         match error.kind() {
-            rocksdb::ErrorKind::Corruption => Self::Damaged {
-                folder: folder.to_owned(),
-                what: error.to_string(),
-                cost: "it is not known what that affects".to_owned(),
-            },
+            rocksdb::ErrorKind::Corruption => Self::damaged(folder, error.to_string()),
             _ => Self::Other {
                 folder: folder.to_owned(),
                 reason: error.to_string(),
             },
+        }
+    }
+
+    /// What is wrong with what is stored there.
+    #[must_use]
+    pub fn reading(folder: &Path, error: &ReadError) -> Self {
+        match error {
+            ReadError::Database(error) => Self::database(folder, error),
+            ReadError::Record { .. } => Self::damaged(folder, error.to_string()),
+            ReadError::Closed => Self::Other {
+                folder: folder.to_owned(),
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    fn damaged(folder: &Path, what: String) -> Self {
+        Self::Damaged {
+            folder: folder.to_owned(),
+            what,
+            cost: "it is not known what that affects".to_owned(),
         }
     }
 

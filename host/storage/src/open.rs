@@ -15,6 +15,7 @@ use crate::health::Health;
 use crate::key;
 use crate::read::ReadError;
 use crate::recovery;
+use crate::scrub;
 use crate::space::Space;
 use crate::table::Table;
 use crate::upgrade;
@@ -89,9 +90,12 @@ impl Storage {
             folder: folder.clone(),
             reason,
         };
-        let tables = db.tables().map_err(|error| other(error.to_string()))?;
+        let tables = db
+            .tables()
+            .map_err(|error| OpenError::reading(&config.folder, &error))?;
         let found = expected.compare(config, tables.db())?;
         check_format(tables.db(), &folder)?;
+        scrub::small_tables(tables.db());
         drop(tables);
         let marker = expected.marker(&config.folder, &found)?;
         let log = LocalLog::new(Arc::clone(&db), config.sync, marker, found);

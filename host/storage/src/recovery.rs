@@ -4,8 +4,10 @@
 //! as the marker, nothing more is asked. Otherwise the database is opened without writing anything, to see how
 //! far it comes.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rocksdb::{DB, Options};
@@ -30,7 +32,7 @@ pub(crate) struct Expected {
 /// [`OpenError::Damaged`], unless the operator accepts it.
 pub(crate) fn check(config: &Config, folder: &Path) -> Result<Expected, OpenError> {
     let system = |error| OpenError::system(&config.folder, folder, error);
-    let exists = has(folder, "CURRENT").map_err(system)?;
+    let exists = is_there(folder).map_err(system)?;
     let found = marker::read(&config.folder)
         .map_err(|error| OpenError::system(&config.folder, &marker::path(&config.folder), error))?;
     if exists && found == Found::Damaged {
@@ -128,7 +130,7 @@ impl Expected {
         }
         Ok((commits > 0 || rest).then(|| {
             let what = format!(
-                "the database in {} is not there (no CURRENT)",
+                "the database in {} is not there (no CURRENT, or not the manifest that it names)",
                 folder.display()
             );
             let cost = match commits {
@@ -200,8 +202,17 @@ pub(crate) fn found_in(db: &DB) -> Result<Acknowledged, rocksdb::Error> {
     Ok(found)
 }
 
-fn has(folder: &Path, file: &str) -> std::io::Result<bool> {
-    folder.join(file).try_exists()
+/// Whether there is a database: a file that names the list of its files, and that list.
+fn is_there(folder: &Path) -> std::io::Result<bool> {
+    match fs::read(folder.join("CURRENT")) {
+        Ok(named) => {
+            let manifest = Path::new(OsStr::from_bytes(named.trim_ascii_end()));
+            let is_name = manifest.file_name() == Some(manifest.as_os_str()) && !named.contains(&0);
+            Ok(is_name && folder.join(manifest).try_exists()?)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Keeps what the database is about to delete; tells where.

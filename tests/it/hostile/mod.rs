@@ -10,6 +10,7 @@ mod bodies;
 mod compiling;
 mod damage;
 mod disk;
+mod flips;
 mod health;
 mod http1;
 mod http2;

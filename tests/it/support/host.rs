@@ -111,6 +111,11 @@ impl Host {
         self.process.start().await;
     }
 
+    /// The same, if it starts at all; it serves then, ready or not.
+    pub(crate) async fn try_restart(&self) -> Result<(), ExitStatus> {
+        self.process.try_start().await
+    }
+
     /// Ends the process and starts it again on the same data, with limits as the shell sets them.
     pub(crate) async fn restart_limited(&self, limits: &str) {
         self.process.start_limited(limits).await;

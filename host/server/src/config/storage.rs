@@ -8,13 +8,25 @@ use taskyard_broker::DiskLimits;
 const LEAST_BYTES: u64 = 64 << 20;
 
 /// How much of the disk the host may take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StorageConfig {
     /// New work is refused while the file system has less left than this, in bytes.
     pub(crate) reserve_bytes: Option<u64>,
     /// New work is refused while the files of the database hold more than this, in bytes.
     pub(crate) max_bytes: Option<u64>,
+    /// Whether everything that is stored is read once a day, so that damage is heard of early.
+    pub(crate) scrub: bool,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            reserve_bytes: None,
+            max_bytes: None,
+            scrub: true,
+        }
+    }
 }
 
 impl StorageConfig {

@@ -42,6 +42,7 @@ cancel_grace_ms = 5000
 announce_after_ms = 1000
 
 [storage]
+scrub = true
 
 [retention]
 

@@ -103,6 +103,7 @@ fn begin_with_zero() {
         "taskyard_storage_bytes",
         "taskyard_storage_free_bytes",
         "taskyard_storage_full",
+        "taskyard_storage_scrubbed_timestamp_seconds",
     ] {
         gauge!(name).set(0.0);
     }
@@ -194,6 +195,10 @@ fn describe() {
         (
             "taskyard_storage_full",
             "Whether new work is refused because the disk has no room for it, 1 or 0",
+        ),
+        (
+            "taskyard_storage_scrubbed_timestamp_seconds",
+            "When all that is stored had been read for the last time, in seconds since 1970; 0 before that",
         ),
         (
             "taskyard_parked_tasks",

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::scrub::small_tables;
 use crate::wal;
 
 /// A closed folder with so many tasks, each committed by itself.
@@ -174,16 +175,64 @@ async fn what_cannot_be_read_while_the_host_runs_is_an_alarm() {
     // Makes tables of the log.
     drop(open(&folder, false).unwrap());
     let storage = open(&folder, false).unwrap();
-    for entry in fs::read_dir(folder.path().join("db")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|is| is == "sst") {
-            // Rows come first in a table.
-            change(&path, |bytes| bytes[20] ^= 1);
-        }
-    }
+    damage_tables(&folder);
     let read: Vec<_> = (0..40)
         .map(|number| storage.header(task_id(number)))
         .collect();
     assert!(read.iter().any(Result::is_err));
     assert!(storage.is_damaged());
+}
+
+/// Flips a bit in each table file; rows come first in it.
+fn damage_tables(folder: &TempDir) {
+    for entry in fs::read_dir(folder.path().join("db")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|is| is == "sst") {
+            change(&path, |bytes| bytes[20] ^= 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_is_read_in_steps_and_at_a_start_what_is_small() {
+    let folder = folder_with(40).await;
+    drop(open(&folder, false).unwrap());
+    let storage = open(&folder, false).unwrap();
+    let mut scrub = Scrub::default();
+    let mut steps = 0;
+    while storage.scrub(&mut scrub, 500).unwrap() {
+        steps += 1;
+    }
+    assert!(steps > 40, "{steps}");
+    let at_start = || small_tables(storage.tables().unwrap().db());
+    assert_eq!((scrub.damaged(), at_start()), (0, 0));
+
+    damage_tables(&folder);
+    let mut scrub = Scrub::default();
+    while storage.scrub(&mut scrub, 500).unwrap() {}
+    assert!(scrub.damaged() > 4, "{scrub:?}");
+    assert_eq!(scrub.damaged(), at_start());
+    assert!(storage.is_damaged());
+}
+
+#[tokio::test]
+async fn a_database_without_the_manifest_that_it_names_is_damaged() {
+    let folder = folder_with(10).await;
+    let current = folder.path().join("db/CURRENT");
+    let whole = fs::read(&current).unwrap();
+    for named in [
+        &b"MANIFEST-999999\n"[..],
+        b"../lock\n",
+        b"\0\n",
+        b"\xff",
+        b"\n",
+        b"",
+    ] {
+        fs::write(&current, named).unwrap();
+        let (what, cost) = refused(&folder);
+        assert!(what.contains("manifest"), "{what}");
+        assert!(cost.contains("all 10 acknowledged commits"), "{cost}");
+    }
+    fs::write(&current, whole).unwrap();
+    assert_eq!(tasks(&open(&folder, false).unwrap()), 10);
 }

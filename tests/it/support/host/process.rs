@@ -146,22 +146,35 @@ impl Process {
         command
     }
 
+    /// Starts it and waits until it serves, ready or not; how it ended if it did before.
+    pub(crate) async fn try_start(&self) -> Result<(), ExitStatus> {
+        self.begin(Command::new(places::binary()));
+        self.answers("healthz").await
+    }
+
     async fn ready(&self) {
+        if let Err(status) = self.answers("readyz").await {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            panic!("the host ended with {status}:\n{log}");
+        }
+    }
+
+    async fn answers(&self, path: &str) -> Result<(), ExitStatus> {
         // Both doors open at once; that of the operators asks nobody for a certificate.
         let http = http::builder().tls_danger_accept_invalid_certs(true);
         let http = http.build().unwrap();
         eventually("the host being ready", async || {
             if let Some(status) = self.status() {
-                let log = fs::read_to_string(self.log()).unwrap_or_default();
-                panic!("the host ended with {status}:\n{log}");
+                return Some(Err(status));
             }
             let (listen, admin) = read_addresses(&self.addresses_file())?;
-            let answer = http.get(format!("{admin}/readyz")).send().await.ok()?;
+            let answer = http.get(format!("{admin}/{path}")).send().await.ok()?;
             answer.status().is_success().then(|| {
                 *self.addresses.lock().unwrap() = (listen, admin);
+                Ok(())
             })
         })
-        .await;
+        .await
     }
 
     fn status(&self) -> Option<ExitStatus> {
