@@ -20,6 +20,7 @@ mod places;
 mod preload;
 mod serve;
 mod shutdown;
+mod signals;
 mod telemetry;
 mod tls;
 

@@ -32,9 +32,13 @@ use crate::documents::Documents;
 use crate::listen::Door;
 use crate::ownership::is_open_to_others;
 use crate::places::Room;
-use crate::shutdown::{Loops, Signals, Stops, stop};
+use crate::shutdown::{Loops, Stops, stop};
+use crate::signals::Signals;
 use crate::tls::{Audience, Tls, Watch};
 use crate::{admin_token, clock_watch, hello, memory, preload, telemetry};
+
+/// What stopping may take besides the delay and the grace time.
+const ORDERLY_END: Duration = Duration::from_secs(15);
 
 /// Runs the host until it is told to stop.
 ///
@@ -46,7 +50,7 @@ pub(crate) async fn serve(
     accept_data_loss: bool,
 ) -> anyhow::Result<Exit> {
     telemetry::logs::start(&config)?;
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen(patience(&config))?;
     let figures = telemetry::figures::start()?;
     warn_of(&config);
     let files = descriptors::claim();
@@ -55,14 +59,14 @@ pub(crate) async fn serve(
     make_private(&config.data_dir)
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
-        () = signals.next() => return Ok(Exit::Ok),
+        () = signals.told() => return Ok(Exit::Ok),
         started = start(config, load, accept_data_loss, figures, files) => started?,
     };
     let failed = tokio::select! {
-        () = signals.next() => None,
+        () = signals.told() => None,
         part = running.loops.failed() => Some(part),
     };
-    signals.end_at_next();
+    signals.stopping();
     if failed.is_none() {
         running.linger().await;
     }
@@ -74,6 +78,13 @@ pub(crate) async fn serve(
             Ok(Exit::Error)
         }
     }
+}
+
+/// How long the host may take to stop.
+fn patience(config: &Config) -> Duration {
+    let delay = Duration::from_secs(config.shutdown_delay_seconds);
+    let grace = Duration::from_secs(config.shutdown_grace_seconds);
+    delay.saturating_add(grace).saturating_add(ORDERLY_END)
 }
 
 async fn start(

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use taskyard_broker::Broker;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -12,9 +10,6 @@ use tracing::{info, warn};
 
 /// How long notifications and answers that are under way may still take once all runs have ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// The exit code of a host that was told twice.
-const IMPATIENT: i32 = 130;
 
 /// What stops the parts of the host, in the order in which they are told.
 #[derive(Debug, Clone, Default)]
@@ -108,45 +103,5 @@ impl Loops {
             _ = public => "the door for clients",
             _ = admin => "the door for operators",
         }
-    }
-}
-
-/// The signals that ask the host to stop.
-#[derive(Debug)]
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    /// Listens from here on.
-    ///
-    /// # Errors
-    /// If the system does not allow it.
-    pub(crate) fn listen() -> anyhow::Result<Self> {
-        // Somebody who listens keeps it from ending the process: a file that may not grow is an error like others.
-        let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// From here on the next signal ends the process at once. Nothing is lost by that; it only costs
-    /// the replay of runs that would have ended.
-    pub(crate) fn end_at_next(mut self) {
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(IMPATIENT);
-        });
     }
 }

@@ -59,7 +59,7 @@ fn body() -> Vec<u8> {
 }
 
 /// The same for each number, under another digest.
-fn hostile(number_of: u32) -> Vec<u8> {
+pub(super) fn hostile(number_of: u32) -> Vec<u8> {
     let body = body();
     let body = [number(body.len() as u32), body].concat();
     let module = [
@@ -113,11 +113,11 @@ async fn answer(load: JoinHandle<reqwest::Result<Answer>>) -> Answer {
 }
 
 /// The process that compiles.
-async fn compiler(host: &Host) -> u32 {
+pub(super) async fn compiler(host: &Host) -> u32 {
     eventually("a compiler", async || host.children().first().copied()).await
 }
 
-async fn gone(process: u32) {
+pub(super) async fn gone(process: u32) {
     let folder = format!("/proc/{process}");
     eventually("the end of the compiler", async || {
         let state = fs::read_to_string(format!("{folder}/stat")).unwrap_or_default();

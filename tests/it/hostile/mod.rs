@@ -17,5 +17,6 @@ mod http2;
 mod idle;
 mod open_host;
 mod soak;
+mod stopping;
 mod time;
 mod unread;

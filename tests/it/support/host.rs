@@ -44,6 +44,17 @@ impl Host {
         host
     }
 
+    /// A host that has begun to start, and may never be ready.
+    pub(crate) fn begin(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let process = Process::new(folder.path().to_owned(), settings);
+        process.begin(Command::new(places::binary()));
+        Self {
+            process: Arc::new(process),
+            folder: Arc::new(folder),
+        }
+    }
+
     /// A host with these of the example plugins.
     pub(crate) async fn with(plugins: &[&str], settings: Settings) -> Self {
         let host = Self::start(settings).await;
