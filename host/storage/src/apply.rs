@@ -213,7 +213,11 @@ impl<'a> Rows<'a> {
     }
 
     /// The entry that parks a task is the last one of the decision that does.
-    fn parked(&mut self, before: Option<&Header>, after: &Header) -> Result<(), ApplyError> {
+    pub(crate) fn parked(
+        &mut self,
+        before: Option<&Header>,
+        after: &Header,
+    ) -> Result<(), ApplyError> {
         let since = |header: &Header| (header.phase == Phase::Parked).then_some(header.status_at);
         let (had, has) = (before.and_then(since), since(after));
         if had == has {

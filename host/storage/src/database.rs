@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Env, ErrorKind,
-    Options,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Env,
+    ErrorKind, Options,
 };
 
+use crate::apply::ApplyError;
 use crate::commit_log::Trouble;
 use crate::error::OpenError;
 use crate::read::ReadError;
@@ -62,7 +63,7 @@ impl Tables {
 impl Database {
     /// Opens the database in `folder`, which exists.
     pub(crate) fn open(folder: &Path, max_open_files: Option<u32>) -> Result<Self, OpenError> {
-        let opened = open(folder, max_open_files);
+        let opened = open_tables(folder, max_open_files);
         let opened = opened.map_err(|error| OpenError::database(folder, &error))?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -98,7 +99,7 @@ impl Database {
             *current = Some(used);
             return Err(Trouble::Unclear("somebody reads for too long".to_owned()));
         }
-        match open(&self.folder, self.max_open_files) {
+        match open_tables(&self.folder, self.max_open_files) {
             Ok(database) => {
                 *current = Some(Arc::new(database));
                 Ok(())
@@ -163,7 +164,21 @@ fn close(mut database: Arc<DB>) -> Result<(), Arc<DB>> {
     }
 }
 
-fn open(folder: &Path, max_open_files: Option<u32>) -> Result<DB, rocksdb::Error> {
+/// Opens the database in `folder`, with all of its tables.
+pub(crate) fn open_tables(
+    folder: &Path,
+    max_open_files: Option<u32>,
+) -> Result<DB, rocksdb::Error> {
+    let mut options = options(max_open_files);
+    options.set_env(&patient_compactions()?);
+    let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
+    let tables = Table::ALL
+        .map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(table, &cache)));
+    DB::open_cf_descriptors(&options, folder, tables)
+}
+
+/// How the database is kept, whatever is in it.
+pub(crate) fn options(max_open_files: Option<u32>) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -176,11 +191,13 @@ fn open(folder: &Path, max_open_files: Option<u32>) -> Result<DB, rocksdb::Error
     if let Some(most) = max_open_files {
         options.set_max_open_files(i32::try_from(most).unwrap_or(i32::MAX));
     }
-    options.set_env(&patient_compactions()?);
-    let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
-    let tables = Table::ALL
-        .map(|table| ColumnFamilyDescriptor::new(table.name(), table_options(table, &cache)));
-    DB::open_cf_descriptors(&options, folder, tables)
+    options
+}
+
+/// A table of a database.
+pub(crate) fn column(db: &DB, table: Table) -> Result<&ColumnFamily, ApplyError> {
+    let found = db.cf_handle(table.name());
+    found.ok_or(ApplyError::NoTable(table.name()))
 }
 
 /// Compactions take the processor time that nobody else wants: clients only wait for one if many are due.

@@ -430,13 +430,57 @@ pub(crate) fn read_state(row: &[u8], place: usize) -> Option<&str> {
 }
 
 pub(crate) fn state_expiry(moment: Timestamp, at: &StatePlace, key: &str) -> Vec<u8> {
-    let row = state(at, key);
-    Writer::new().number(moment.0).bytes(&row).done()
+    state_expiry_of(moment, &state(at, key))
 }
 
 /// Where the rows of keys begin that expire at `moment` or later.
 pub(crate) fn state_expiry_from(moment: Timestamp) -> Vec<u8> {
     Writer::new().number(moment.0).done()
+}
+
+/// When the row of state under this key is gone.
+pub(crate) fn state_expiry_of(moment: Timestamp, row: &[u8]) -> Vec<u8> {
+    Writer::new().number(moment.0).bytes(row).done()
+}
+
+/// Whom a place of state belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Task(TaskId),
+    Tenant(Tenant),
+}
+
+/// The place that a key of state begins with, and whose it is.
+pub(crate) fn place_of_state(row: &[u8]) -> Option<(&[u8], Owner)> {
+    let (kind, rest) = row.split_first()?;
+    let mut reader = Reader(rest);
+    let owner = match kind {
+        b't' => Owner::Task(reader.task()?),
+        b'c' | b'p' | b'n' => Owner::Tenant(reader.text()?.parse().ok()?),
+        _ => return None,
+    };
+    match kind {
+        b'c' => reader.skip(32)?,
+        b'p' => reader.text().map(drop)?,
+        _ => {}
+    }
+    let place = row.get(..row.len().checked_sub(reader.0.len())?)?;
+    Some((place, owner))
+}
+
+/// The place that these bytes are; that of a conversation has only the digest of its name.
+pub(crate) fn read_place(place: &[u8]) -> Option<StatePlace> {
+    let (kind, rest) = place.split_first()?;
+    let mut reader = Reader(rest);
+    match kind {
+        b't' => Some(StatePlace::Task(reader.task()?)),
+        b'p' => {
+            let tenant = reader.text()?.parse().ok()?;
+            Some(StatePlace::Plugin(tenant, reader.text()?.parse().ok()?))
+        }
+        b'n' => Some(StatePlace::Tenant(reader.text()?.parse().ok()?)),
+        _ => None,
+    }
 }
 
 pub(crate) fn read_state_expiry(row: &[u8]) -> Option<Timestamp> {
@@ -448,7 +492,12 @@ pub(crate) const STATE_COUNT: u8 = 0xfe;
 
 /// Where the keys of a place are counted.
 pub(crate) fn state_count(at: &StatePlace) -> Vec<u8> {
-    Writer::new().byte(STATE_COUNT).bytes(&place(at)).done()
+    state_count_of(&place(at))
+}
+
+/// The same for the bytes that stand for the place.
+pub(crate) fn state_count_of(place: &[u8]) -> Vec<u8> {
+    Writer::new().byte(STATE_COUNT).bytes(place).done()
 }
 
 /// Where it is counted what a task keeps.
@@ -472,12 +521,10 @@ pub(crate) fn read_usage_of(key: &[u8]) -> Option<Tenant> {
 
 /// Where a row of state is counted: with the task or the tenant that it belongs to.
 pub(crate) fn usage_of_state(row: &[u8]) -> Option<Vec<u8>> {
-    let (place, rest) = row.split_first()?;
-    let mut reader = Reader(rest);
-    match place {
-        b't' => Some(usage_of_task(reader.task()?)),
-        _ => Some(usage_of(&reader.text()?.parse().ok()?)),
-    }
+    Some(match place_of_state(row)?.1 {
+        Owner::Task(task) => usage_of_task(task),
+        Owner::Tenant(tenant) => usage_of(&tenant),
+    })
 }
 
 /// What the keys begin with under which ended tasks are counted.

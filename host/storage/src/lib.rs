@@ -12,6 +12,7 @@ mod count;
 mod damage;
 mod database;
 mod derive;
+mod doctor;
 mod ended;
 mod error;
 #[doc(hidden)]
@@ -42,6 +43,7 @@ mod wal;
 pub use commit_log::{AppendError, CommitLog, Numbered, Trouble};
 pub use committer::{Durable, Failed, Reservation, ReservedBytes};
 pub use database::Tables;
+pub use doctor::{Finding, LeftOut, Mending, Report, examine};
 pub use ended::EndedTask;
 pub use error::OpenError;
 pub use health::Health;

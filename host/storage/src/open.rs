@@ -21,7 +21,7 @@ use crate::table::Table;
 use crate::upgrade;
 
 /// The format that this version writes.
-const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 5;
 /// The oldest format that it reads, and brings forward. Format 1 belongs to the worker world 0.1, whose components do not link.
 const OLDEST_FORMAT: u32 = 2;
 

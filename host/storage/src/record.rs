@@ -42,6 +42,11 @@ fn encode_as<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>, rmp_serde:
     Ok(bytes)
 }
 
+/// Whether a row of the log lacks its content.
+pub(crate) fn is_light(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&LIGHT)
+}
+
 pub(crate) fn decode_logged(bytes: &[u8]) -> Result<Logged, RecordError> {
     match bytes.split_first() {
         Some((&LIGHT, body)) => Ok(Logged::Light(rmp_serde::from_slice(body)?)),

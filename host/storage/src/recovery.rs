@@ -202,6 +202,16 @@ pub(crate) fn found_in(db: &DB) -> Result<Acknowledged, rocksdb::Error> {
     Ok(found)
 }
 
+/// The format of a database, if it says so.
+pub(crate) fn format_in(db: &DB) -> Result<Option<u32>, rocksdb::Error> {
+    let Some(meta) = db.cf_handle(Table::Meta.name()) else {
+        return Ok(None);
+    };
+    let stored = db.get_pinned_cf(meta, key::FORMAT)?;
+    let stored = stored.and_then(|bytes| <[u8; 4]>::try_from(bytes.as_ref()).ok());
+    Ok(stored.map(u32::from_be_bytes))
+}
+
 /// Whether there is a database: a file that names the list of its files, and that list.
 fn is_there(folder: &Path) -> std::io::Result<bool> {
     match fs::read(folder.join("CURRENT")) {
@@ -232,7 +242,8 @@ fn keep_aside(config: &Config, folder: &Path, exists: bool) -> std::io::Result<S
     Ok(kept.display().to_string())
 }
 
-fn free_name(folder: &Path) -> std::io::Result<std::path::PathBuf> {
+/// A name that nothing in the data folder has.
+pub(crate) fn free_name(folder: &Path) -> std::io::Result<std::path::PathBuf> {
     for number in 1_u32.. {
         let path = folder.join(format!("damaged-{number}"));
         if !path.try_exists()? {

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod damage;
+mod doctor;
 mod faults;
 mod forget;
 mod list;

@@ -3,12 +3,13 @@
 //! Rows that follow from others are made anew. The format's number is written last: after a crash in the
 //! middle, all of it begins again.
 
-use rocksdb::{ColumnFamily, DB, IteratorMode, WriteBatch};
+use rocksdb::{DB, IteratorMode, WriteBatch};
 use taskyard_task::commit::Remembered;
 use taskyard_task::{Header, LightEntry, Outline};
 
 use crate::apply::{Applier, ApplyError, Rows};
 use crate::count::Counts;
+use crate::database::column;
 use crate::key;
 use crate::read::{self, ReadError, damaged, decode, end_of_prefix, up_to};
 use crate::table::Table;
@@ -220,9 +221,4 @@ fn each_page(
 /// Removes all rows before `end`.
 fn clear(db: &DB, table: Table, end: &[u8]) -> Result<(), UpgradeError> {
     Ok(db.delete_range_cf(column(db, table)?, &[][..], end)?)
-}
-
-fn column(db: &DB, table: Table) -> Result<&ColumnFamily, ApplyError> {
-    let found = db.cf_handle(table.name());
-    found.ok_or(ApplyError::NoTable(table.name()))
 }

@@ -217,18 +217,27 @@ impl Applier {
             if growth == Growth::default() {
                 continue;
             }
-            let counts = &mut self.usages.counts;
             let tenant = match moves.get(&task) {
                 Some(moved) => tenant(moved),
                 None => rows.tenant_of(task)?,
             };
-            let keys = [
-                Some(key::usage_of_task(task)),
-                tenant.as_ref().map(key::usage_of),
-            ];
-            for key in keys.into_iter().flatten() {
-                counts.change(rows, key, |usage| usage.add(growth))?;
-            }
+            self.grow(rows, task, tenant.as_ref(), growth)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what a task gained or lost with it and with its tenant.
+    pub(crate) fn grow(
+        &mut self,
+        rows: &Rows<'_>,
+        task: TaskId,
+        tenant: Option<&Tenant>,
+        growth: Growth,
+    ) -> Result<(), ApplyError> {
+        let keys = [Some(key::usage_of_task(task)), tenant.map(key::usage_of)];
+        for key in keys.into_iter().flatten() {
+            let counts = &mut self.usages.counts;
+            counts.change(rows, key, |usage| usage.add(growth))?;
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ Exit codes:
   4  the task waits for an answer or for credentials
   5  there is no such task, agent, plugin or key
   6  the task is parked: only the operator of its host can help it on
-  7  the data folder is damaged, and `serve` does not go on without being told to";
+  7  the data folder is damaged: `serve` does not go on without being told to, and `doctor` says where";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -5,6 +5,7 @@ mod agent;
 mod clock;
 mod credentials;
 mod delivery;
+mod doctor;
 mod egress;
 mod exit;
 mod files;
@@ -80,6 +81,8 @@ enum Command {
     Clock(clock::ClockArgs),
     /// Show what the host is doing, and which webhooks are in trouble
     Status(admin::AdminArgs),
+    /// Look at all of a stopped host's data folder, name what is wrong, and mend it
+    Doctor(doctor::DoctorArgs),
     /// Print the effective configuration as TOML; secrets are not shown
     Config,
     /// Compile one component; the host does this by itself
@@ -142,6 +145,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Delivery(args) => block_on(delivery::run(args, local(&global)?, output)),
         Command::Clock(args) => block_on(clock::run(args, local(&global)?, output)),
         Command::Status(args) => block_on(status::run(args, local(&global)?, output)),
+        Command::Doctor(args) => doctor::run(&args, &local(&global)?, output),
         Command::Config => {
             output.text(&local(&global)?.to_toml()?)?;
             Ok(Exit::Ok)
