@@ -49,8 +49,12 @@ pub enum OpenError {
     },
     /// Something that was acknowledged cannot be read.
     #[error(
-        "the data folder {folder} is damaged: {what}; {cost}. Restore a backup, or start once with \
-         `taskyard serve --accept-data-loss` to go on without what cannot be read"
+        "the data folder {folder} is damaged: {what}; {cost}. Restore a backup; `taskyard doctor` tells what is \
+         wrong, and `taskyard doctor --repair` keeps what can be read{}",
+        match can_be_accepted {
+            true => "; or start once with `taskyard serve --accept-data-loss` to go on without what cannot be read",
+            false => "",
+        }
     )]
     Damaged {
         /// The folder.
@@ -59,6 +63,8 @@ pub enum OpenError {
         what: String,
         /// What going on without it loses.
         cost: String,
+        /// Whether the host could go on without it.
+        can_be_accepted: bool,
     },
     /// The database cannot be opened.
     #[error("cannot open the database in the data folder {folder}: {reason}")]
@@ -100,6 +106,7 @@ impl OpenError {
             folder: folder.to_owned(),
             what,
             cost: "it is not known what that affects".to_owned(),
+            can_be_accepted: false,
         }
     }
 

@@ -60,6 +60,7 @@ pub(crate) fn check(config: &Config, folder: &Path) -> Result<Expected, OpenErro
             folder: config.folder.clone(),
             what,
             cost,
+            can_be_accepted: true,
         });
     }
     let kept = keep_aside(config, folder, exists).map_err(system)?;
@@ -153,6 +154,7 @@ impl Expected {
                 folder: config.folder.clone(),
                 what: "the database has fewer commits than were acknowledged".to_owned(),
                 cost: format!("{lost} acknowledged commits are lost"),
+                can_be_accepted: true,
             });
         }
         if lost > 0 {
