@@ -24,7 +24,7 @@ use taskyard_storage::fuzzing as storage;
 type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 9] = [
     ("envelope", api::envelope),
     ("request", api::request),
     ("metadata", api::metadata),
@@ -33,6 +33,7 @@ const TARGETS: [(&str, Target); 8] = [
     ("component", engine::component),
     ("record", storage::record),
     ("key", storage::key),
+    ("wal", storage::wal),
 ];
 
 /// How many inputs run between two looks at the clock.

@@ -1,9 +1,12 @@
 //! Where `fuzz/` reaches what reads bytes of others: functions that take anything, must not panic, and
 //! check what must hold. The corpus of each is walked by an ordinary test.
 
+use std::path::Path;
+
 use taskyard_task::entry::Entry;
 use taskyard_task::{Agent, Header, LightEntry, Outline, TaskView};
 
+use crate::wal::Scan;
 use crate::{key, record};
 
 /// A record of any table.
@@ -63,10 +66,23 @@ pub fn key(bytes: &[u8]) {
     }
 }
 
+/// A write-ahead log of the database.
+///
+/// # Panics
+/// If damage is found where there is nothing, or records after no damage.
+pub fn wal(mut bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    let mut scan = Scan::default();
+    let read = scan.read(Path::new("000001.log"), &mut bytes);
+    assert!(read.is_ok(), "memory can be read");
+    match scan.damage {
+        Some(damage) => assert!(damage.offset <= length),
+        None => assert_eq!(scan.records_after, 0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn walk(target: &str, run: fn(&[u8])) {
@@ -83,5 +99,6 @@ mod tests {
     fn the_corpus_breaks_nothing() {
         walk("record", record);
         walk("key", key);
+        walk("wal", wal);
     }
 }
