@@ -5,11 +5,11 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use taskyard_broker::Error;
 use taskyard_task::Refusal;
-use tracing::error;
+use tracing::{debug, error};
 
 use super::task_view::state_word;
 use crate::body::Unread;
-use crate::error::{Violation, whole_seconds};
+use crate::error::{Violation, lines, whole_seconds};
 use crate::plain::problem;
 
 /// Why an operator's request was refused.
@@ -128,7 +128,10 @@ impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let (status, code) = self.row();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            error!(error = %self, "internal error");
+            match lines::next() {
+                Some(left_out) => error!(error = %self, left_out, "internal error"),
+                None => debug!(error = %self, "internal error"),
+            }
         }
         let mut answer = problem(status, code, &self.to_string());
         if let Self::Broker(

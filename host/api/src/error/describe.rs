@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 use tracing::{debug, error};
 
-use super::{ApiError, Row};
+use super::{ApiError, Row, lines};
 use crate::trace::RequestId;
 
 const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
@@ -48,7 +48,10 @@ impl ApiError {
     pub(crate) fn describe(&self, request: &RequestId) -> Described {
         let mut message = self.to_string();
         if let Self::Internal(what) = self {
-            error!(%request, what, "internal error");
+            match lines::next() {
+                Some(left_out) => error!(%request, what, left_out, "internal error"),
+                None => debug!(%request, what, "internal error"),
+            }
             message = format!("{message} (request {request})");
         }
         // What keeps the host from serving is logged when it begins, not with each request.

@@ -5,6 +5,7 @@
 
 mod describe;
 mod end;
+pub(crate) mod lines;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,65 @@
+//! How many lines faults of the host itself may fill: a host that is broken is asked as often as before, and would
+//! write a line for each request.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Lines that are written in each [`SPAN`]; more of them are counted.
+const MOST: u32 = 10;
+const SPAN: Duration = Duration::from_secs(60);
+
+/// All of the process, since they are in one log.
+static LINES: Lines = Lines(Mutex::new(None));
+
+struct Lines(Mutex<Option<Span>>);
+
+struct Span {
+    begun: Instant,
+    written: u32,
+    left_out: u64,
+}
+
+/// Whether a fault is to be written, and how many were not since the last one that was.
+pub(crate) fn next() -> Option<u64> {
+    LINES.next(Instant::now())
+}
+
+impl Lines {
+    fn next(&self, now: Instant) -> Option<u64> {
+        let mut span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = span.get_or_insert(Span {
+            begun: now,
+            written: 0,
+            left_out: 0,
+        });
+        if now >= span.begun + SPAN {
+            (span.begun, span.written) = (now, 0);
+        }
+        if span.written == MOST {
+            span.left_out += 1;
+            return None;
+        }
+        span.written += 1;
+        Some(std::mem::take(&mut span.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_each_minute_are_written_and_the_others_counted() {
+        let lines = Lines(Mutex::new(None));
+        let begun = Instant::now();
+        let written = (0..1_000).filter_map(|_| lines.next(begun)).count();
+        assert_eq!(written, MOST as usize);
+        assert_eq!(lines.next(begun + SPAN), Some(990));
+        assert_eq!(lines.next(begun + SPAN), Some(0));
+        let later = begun + SPAN;
+        let written = (0..1_000).filter_map(|_| lines.next(later)).count();
+        assert_eq!(written, MOST as usize - 2);
+    }
+}
