@@ -10,6 +10,7 @@ mod bodies;
 mod compiling;
 mod damage;
 mod disk;
+mod failing;
 mod flips;
 mod health;
 mod http1;
