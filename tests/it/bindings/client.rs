@@ -10,7 +10,7 @@ use crate::support::{Event, Events, Host, http, in_time};
 
 /// A binding of the protocol (A2A 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Binding {
+pub(crate) enum Binding {
     JsonRpc,
     Rest,
     Grpc,
@@ -20,25 +20,25 @@ pub(super) enum Binding {
 
 impl Binding {
     /// Those of version 1.0.
-    pub(super) const ALL: [Self; 3] = [Self::JsonRpc, Self::Rest, Self::Grpc];
+    pub(crate) const ALL: [Self; 3] = [Self::JsonRpc, Self::Rest, Self::Grpc];
 }
 
 /// Why there is no result, as far as bindings must agree on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// The reason of its `ErrorInfo`, or nothing.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// For people.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// The fields that are not as they must be.
-    pub(super) fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
     /// The binding's own code: of JSON-RPC, of HTTP, of gRPC.
-    pub(super) code: i64,
+    pub(crate) code: i64,
 }
 
 impl Refused {
     /// From the parts of an error that JSON-RPC and HTTP+JSON share.
-    pub(super) fn of(code: i64, message: &Value, details: &Value) -> Self {
+    pub(crate) fn of(code: i64, message: &Value, details: &Value) -> Self {
         let details = details.as_array().cloned().unwrap_or_default();
         let of_type = |name: &str| {
             let wanted = format!("type.googleapis.com/google.rpc.{name}");
@@ -66,8 +66,8 @@ impl Refused {
 
 /// A client of one agent over one binding.
 #[derive(Clone)]
-pub(super) struct Client {
-    pub(super) binding: Binding,
+pub(crate) struct Client {
+    pub(crate) binding: Binding,
     base: String,
     agent: String,
     tenant: Option<String>,
@@ -76,7 +76,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(binding: Binding, host: &Host, agent: &str) -> Self {
+    pub(crate) fn new(binding: Binding, host: &Host, agent: &str) -> Self {
         let version = match binding {
             Binding::V03 => "0.3",
             Binding::JsonRpc | Binding::Rest | Binding::Grpc => "1.0",
@@ -91,13 +91,13 @@ impl Client {
         }
     }
 
-    pub(super) fn of_tenant(mut self, tenant: &str) -> Self {
+    pub(crate) fn of_tenant(mut self, tenant: &str) -> Self {
         self.tenant = Some(tenant.to_owned());
         self
     }
 
     /// Sends this header, or gRPC metadata, instead of any other of its name.
-    pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         if !value.is_empty() {
             self.headers.push((name.to_owned(), value.to_owned()));
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Calls an operation that has one answer.
-    pub(super) async fn call(&self, operation: &str, params: Value) -> Result<Value, Refused> {
+    pub(crate) async fn call(&self, operation: &str, params: Value) -> Result<Value, Refused> {
         let what = format!("{operation} over {:?}", self.binding);
         in_time(&what, async {
             let result = match self.binding {
@@ -131,7 +131,7 @@ impl Client {
     }
 
     /// Opens a stream.
-    pub(super) async fn open(&self, operation: &str, params: Value) -> Result<Stream, Refused> {
+    pub(crate) async fn open(&self, operation: &str, params: Value) -> Result<Stream, Refused> {
         let what = format!("{operation} over {:?}", self.binding);
         in_time(&what, async {
             let response = match self.binding {
@@ -308,7 +308,7 @@ fn rest_result((status, body): (u16, Value)) -> Result<Value, Refused> {
 }
 
 /// A stream of events, whatever carries them.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Sse {
         binding: Binding,
         events: Box<Events>,
@@ -319,7 +319,7 @@ pub(super) enum Stream {
 
 impl Stream {
     /// The next event; nothing once the stream is over.
-    pub(super) async fn next(&mut self) -> Option<Result<Value, Refused>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Value, Refused>> {
         match self {
             Self::Grpc(stream) => in_time("the next event", stream.next()).await,
             Self::Sse {
@@ -337,7 +337,7 @@ impl Stream {
     }
 
     /// All events up to the end.
-    pub(super) async fn all(mut self) -> Vec<Result<Value, Refused>> {
+    pub(crate) async fn all(mut self) -> Vec<Result<Value, Refused>> {
         let mut all = Vec::new();
         while let Some(event) = self.next().await {
             all.push(event);

@@ -27,7 +27,7 @@ pub(super) struct Address {
 }
 
 /// A stream of events.
-pub(super) struct Stream(tonic::Streaming<pb::StreamResponse>);
+pub(crate) struct Stream(tonic::Streaming<pb::StreamResponse>);
 
 impl Stream {
     pub(super) async fn next(&mut self) -> Option<Result<Value, Refused>> {

@@ -1,6 +1,6 @@
 //! The bindings are equal (A2A 5.1): the same operations, the same answers, the same events, the same errors.
 
-mod client;
+pub(crate) mod client;
 mod errors;
 mod grpc;
 mod normal;

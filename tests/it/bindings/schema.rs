@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::support::http;
 
 /// Checks answers.
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     by_message: Vec<HashMap<String, Validator>>,
 }
 
