@@ -83,3 +83,39 @@ impl Config {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(change: impl FnOnce(&mut Config), setting: &str) {
+        let mut config = Config::default();
+        change(&mut config);
+        let said = config.check().unwrap_err().to_string();
+        assert!(
+            said.starts_with(&format!("engine.{setting} must be")),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_named() {
+        assert!(Config::default().check().is_ok());
+        refused(|config| config.max_instances = 0, "max_instances");
+        refused(|config| config.max_components = 0, "max_components");
+        refused(|config| config.compile_jobs = 0, "compile_jobs");
+        refused(
+            |config| config.compile_memory_bytes = 1,
+            "compile_memory_bytes",
+        );
+        refused(
+            |config| config.compile_timeout_seconds = 0,
+            "compile_timeout_seconds",
+        );
+        refused(
+            |config| config.compile_timeout_seconds = u64::MAX,
+            "compile_timeout_seconds",
+        );
+    }
+}

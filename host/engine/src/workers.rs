@@ -127,15 +127,22 @@ impl Workers {
         bytes: &[u8],
         _turn: &Turn<'_>,
     ) -> Result<LinkedWorker, LoadError> {
-        let slot = self.slot(digest);
-        let load = || async {
-            let component = match self.read_from_disk(digest).await {
-                Some(component) => component,
-                None => self.compile(digest, bytes.to_vec()).await?,
-            };
-            self.link(&component)
+        if let Some(worker) = self.loaded_already(digest) {
+            return Ok(worker);
+        }
+        let component = match self.read_from_disk(digest).await {
+            Some(component) => component,
+            None => self.compile(digest, bytes.to_vec()).await?,
         };
-        Ok(Arc::clone(slot.get_or_try_init(load).await?))
+        let worker = self.link(&component)?;
+        // Only now: one that is refused takes nobody's place.
+        let slot = self.slot(digest);
+        Ok(Arc::clone(slot.get_or_init(|| async { worker }).await))
+    }
+
+    fn loaded_already(&self, digest: Digest) -> Option<LinkedWorker> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.slots.get(&digest)?.worker.get().cloned()
     }
 
     fn slot(&self, digest: Digest) -> Arc<OnceCell<LinkedWorker>> {
@@ -211,4 +218,38 @@ impl From<CompileError> for LoadError {
 
 fn unusable(error: wasmtime::Error) -> LoadError {
     LoadError::Unusable(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::InProcess;
+    use crate::load_queue::LoadQueue;
+
+    #[tokio::test]
+    async fn a_component_that_is_refused_takes_nobodys_place() {
+        let config = Config {
+            max_instances: 1,
+            max_components: 1,
+            ..Config::default()
+        };
+        let sandbox = Sandbox::new(&config).unwrap();
+        let (clock, ids) = (Clock::system(), IdSource::system());
+        let workers = Workers::new(&config, sandbox, Arc::new(InProcess), clock, ids).unwrap();
+        let echo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/echo.wasm");
+        let echo = std::fs::read(echo).unwrap();
+        let queue = LoadQueue::new();
+        let turn = queue.turn().await.ok().unwrap();
+        let digest = Digest::of(&echo);
+        let first = workers.get_new(digest, &echo, &turn).await.ok().unwrap();
+
+        let empty = wat::parse_str("(component)").unwrap();
+        let refused = workers.get_new(Digest::of(&empty), &empty, &turn).await;
+
+        assert!(matches!(refused, Err(LoadError::Unusable(_))));
+        let again = workers.get_new(digest, &[], &turn).await.ok().unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+    }
 }
