@@ -56,7 +56,7 @@ instructions: setup
 SECONDS ?= 60
 SEED    ?= 1
 fuzz: build
-	./target/release/taskyard-fuzz $(SECONDS) $(SEED)
+	./target/release/fuzz $(SECONDS) $(SEED)
 
 ## soak: hostile clients of all kinds beside an honest one, for SOAK_SECONDS; a short form is in `make test`
 SOAK_SECONDS ?= 300
