@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -96,7 +97,10 @@ impl CompileCache {
     fn write(&self, key: Digest, code: &[u8]) -> std::io::Result<()> {
         let unfinished = self.directory.join(self.ids.unique());
         let unfinished = unfinished.with_extension(UNFINISHED);
-        fs::write(&unfinished, [&header(key, code), code].concat())?;
+        let mut file = fs::File::create(&unfinished)?;
+        // One after the other: together they would be in memory twice.
+        file.write_all(&header(key, code))?;
+        file.write_all(code)?;
         fs::rename(&unfinished, self.path(key))
     }
 

@@ -23,8 +23,8 @@ pub(crate) use child::{CompileArgs, run};
 
 /// Threads of one compiler. Each takes memory, and the others' processors are left to tasks.
 const MAX_THREADS: usize = 4;
-/// What compiled components may have. Real ones have 1 to 40 MB.
-const MAX_COMPILED_BYTES: u64 = 512 << 20;
+/// What compiled components may have: the host holds them in memory. Real ones have 1 to 40 MB.
+const MAX_COMPILED_BYTES: u64 = 256 << 20;
 /// What is kept of the last words of a compiler.
 const MAX_LAST_WORDS: u64 = 4 << 10;
 /// How the standard library, and the compiler itself, say that there is no more memory.
