@@ -14,8 +14,8 @@ pub struct Config {
     pub max_instances: u32,
     /// How many compiled components stay loaded; at least 1. The least recently used one goes first.
     pub max_components: usize,
-    /// How many components are compiled at once for tasks; at least 1. One compilation already uses every core.
-    /// One more may be compiled to be loaded.
+    /// How many components are compiled at once because tasks need them; at least 1. One more may be compiled
+    /// to be loaded.
     pub compile_jobs: usize,
     /// How much memory the process that compiles one component may have, in bytes.
     pub compile_memory_bytes: u64,
