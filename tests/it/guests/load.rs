@@ -53,15 +53,24 @@ async fn a_core_module() {
     check_text_refused("(module)", &["core module", "wasm32-wasip2"]).await;
 }
 
+/// A component with the name of what workers export, and an import.
+async fn check_import_refused(import: &str, words: &[&str]) {
+    let wat = format!(
+        r#"(component {import} (instance $empty)
+        (export "taskyard:worker/handler@0.2.1" (instance $empty)))"#
+    );
+    check_text_refused(&wat, words).await;
+}
+
 #[tokio::test]
 async fn an_import_that_no_worker_gets() {
-    let wat = r#"(component (import "evil:thing/api@1.0.0" (instance (export "steal" (func)))))"#;
-    check_text_refused(wat, &["evil:thing/api"]).await;
+    let import = r#"(import "evil:thing/api@1.0.0" (instance (export "steal" (func))))"#;
+    check_import_refused(import, &["evil:thing/api"]).await;
 }
 
 #[tokio::test]
 async fn sockets() {
-    let wat = r#"(component (import "wasi:sockets/instance-network@0.2.0" (instance
-        (export "network" (type (sub resource))))))"#;
-    check_text_refused(wat, &["wasi:sockets/instance-network"]).await;
+    let import = r#"(import "wasi:sockets/instance-network@0.2.0" (instance
+        (export "network" (type (sub resource)))))"#;
+    check_import_refused(import, &["wasi:sockets/instance-network"]).await;
 }
