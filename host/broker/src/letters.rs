@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::error::Error;
+use crate::lines::BACKGROUND;
 
 /// Letters that are kept in memory; further ones are read from the disk once these are under way.
 const MAX_KEPT: usize = 16_384;
@@ -126,7 +127,9 @@ impl Broker {
                     Ok(Some(letter)) => under_way.push(self.deliver_or_retry(letter)),
                     Ok(None) => break,
                     Err(error) => {
-                        tracing::error!(%error, "cannot read the letters between tasks");
+                        if let Some(left_out) = BACKGROUND.next() {
+                            tracing::error!(%error, left_out, "cannot read the letters between tasks");
+                        }
                         // They are still there: nobody else would say so.
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -141,7 +144,9 @@ impl Broker {
 
     async fn deliver_or_retry(&self, letter: Letter) {
         if let Err(error) = self.deliver(letter).await {
-            tracing::error!(from = %letter.from, to = %letter.to, news = ?letter.news, %error, "cannot deliver a letter between tasks");
+            if let Some(left_out) = BACKGROUND.next() {
+                tracing::error!(from = %letter.from, to = %letter.to, news = ?letter.news, %error, left_out, "cannot deliver a letter between tasks");
+            }
             tokio::time::sleep(PAUSE).await;
             self.shared.mailbox.read_again();
         }

@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod held;
 mod hold;
 mod letters;
+mod lines;
 mod look_back;
 mod operations;
 mod operator;
@@ -50,6 +51,7 @@ pub use config::{Config, DiskLimits, QueueLimits, RetentionConfig, TaskConfig};
 pub use content::{Apart, ContentReader, apart};
 pub use error::Error;
 pub use hold::CHUNK_PATIENCE;
+pub use lines::Lines;
 pub use operations::{Caller, ListQuery, TaskPage, TaskSnapshot};
 pub use operator::{
     FlightPage, FlightQuery, LogPage, LoggedEntry, ParkedPage, ParkedTask, TaskInFlight, TaskStatus,

@@ -9,6 +9,7 @@ use taskyard_task::{Input, Partition, TaskId, Timestamp};
 
 use crate::broker::{Broker, input_size};
 use crate::error::Error;
+use crate::lines::BACKGROUND;
 use crate::look_back::LookBack;
 use crate::slots::Committed;
 
@@ -36,7 +37,11 @@ impl Broker {
             }
             match self.fire(look_back.since()).await {
                 Ok(now) => look_back.looked(now, health == Health::Writable),
-                Err(error) => tracing::error!(%error, "cannot look after timers"),
+                Err(error) => {
+                    if let Some(left_out) = BACKGROUND.next() {
+                        tracing::error!(%error, left_out, "cannot look after timers");
+                    }
+                }
             }
         }
     }
@@ -70,7 +75,11 @@ impl Broker {
                 Ok(Some(durable)) => last = Some(durable),
                 Ok(None) => {}
                 Err(error @ (Error::Unavailable(_) | Error::ShuttingDown)) => return Err(error),
-                Err(error) => tracing::error!(%task, %error, "cannot look after a timer"),
+                Err(error) => {
+                    if let Some(left_out) = BACKGROUND.next() {
+                        tracing::error!(%task, %error, left_out, "cannot look after a timer");
+                    }
+                }
             }
         }
         // Commits queue in order, so the last one stands for all. The next look must not find them again.

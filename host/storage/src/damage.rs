@@ -35,6 +35,6 @@ pub(crate) fn found(place: &str, reason: &str) {
     tracing::error!(
         place,
         reason,
-        "the data folder is damaged: tasks whose rows are there cannot be read; stop the host, and restore a backup"
+        "the data folder is damaged: tasks whose rows are there cannot be read; stop the host, and run `taskyard doctor`"
     );
 }

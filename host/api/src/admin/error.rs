@@ -9,7 +9,7 @@ use tracing::{debug, error};
 
 use super::task_view::state_word;
 use crate::body::Unread;
-use crate::error::{Violation, lines, whole_seconds};
+use crate::error::{INTERNAL, Violation, whole_seconds};
 use crate::plain::problem;
 
 /// Why an operator's request was refused.
@@ -128,7 +128,7 @@ impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let (status, code) = self.row();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            match lines::next() {
+            match INTERNAL.next() {
                 Some(left_out) => error!(error = %self, left_out, "internal error"),
                 None => debug!(error = %self, "internal error"),
             }

@@ -6,12 +6,16 @@ use std::time::Duration;
 use a2a::{FieldViolation, TypedDetail};
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
+use taskyard_broker::Lines;
 use tracing::{debug, error};
 
-use super::{ApiError, Row, lines};
+use super::{ApiError, Row};
 use crate::trace::RequestId;
 
 const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+/// Lines about faults of the host, at both doors.
+pub(crate) static INTERNAL: Lines = Lines::new();
 
 /// When to come back after an outage whose end nobody knows: long enough for a restart.
 const RETRY_AFTER_OUTAGE: Duration = Duration::from_secs(5);
@@ -48,7 +52,7 @@ impl ApiError {
     pub(crate) fn describe(&self, request: &RequestId) -> Described {
         let mut message = self.to_string();
         if let Self::Internal(what) = self {
-            match lines::next() {
+            match INTERNAL.next() {
                 Some(left_out) => error!(%request, what, left_out, "internal error"),
                 None => debug!(%request, what, "internal error"),
             }

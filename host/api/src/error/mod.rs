@@ -5,7 +5,6 @@
 
 mod describe;
 mod end;
-pub(crate) mod lines;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,7 +21,7 @@ use crate::memory::Full;
 use crate::parameters::AskedVersion;
 use crate::reading::MAX_VALUES;
 
-pub(crate) use describe::{Described, whole_seconds};
+pub(crate) use describe::{Described, INTERNAL, whole_seconds};
 pub(crate) use end::EndState;
 pub(crate) use table::Row;
 
