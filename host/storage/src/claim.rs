@@ -5,6 +5,7 @@
 //! database is closed, to be opened again.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::OpenError;
@@ -19,29 +20,40 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
+    /// Claims `folder` without changing anything in it; nothing if nobody ever claimed it.
+    pub(crate) fn take_unchanged(folder: &Path) -> Result<Option<Self>, OpenError> {
+        let path = folder.join(LOCK);
+        match File::open(&path) {
+            Ok(file) => Self::lock(folder, &path, file).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(OpenError::system(folder, &path, error)),
+        }
+    }
+
     /// Claims `folder`, which is made if it does not exist.
     pub(crate) fn take(folder: &Path) -> Result<Self, OpenError> {
         fs::create_dir_all(folder).map_err(|error| OpenError::system(folder, folder, error))?;
         let path = folder.join(LOCK);
-        let refused = |error| OpenError::system(folder, &path, error);
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(refused)?;
+            .map_err(|error| OpenError::system(folder, &path, error))?;
+        Self::lock(folder, &path, file)
+    }
+
+    fn lock(folder: &Path, path: &Path, file: File) -> Result<Self, OpenError> {
         match file.try_lock() {
             Ok(()) => Ok(Self { _lock: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => Err(refused(error)),
+            Err(TryLockError::Error(error)) => Err(OpenError::system(folder, path, error)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
-
     use tempfile::TempDir;
 
     use super::*;

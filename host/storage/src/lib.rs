@@ -15,6 +15,7 @@ mod derive;
 mod doctor;
 mod ended;
 mod error;
+mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
@@ -46,6 +47,7 @@ pub use database::Tables;
 pub use doctor::{Finding, LeftOut, Mending, Report, examine};
 pub use ended::EndedTask;
 pub use error::OpenError;
+pub use format::UpgradePlan;
 pub use health::Health;
 pub use key::Lane;
 pub use list::{ListPage, ListQuery, Position};

@@ -1,9 +1,7 @@
 //! Opening a data folder, and the handle to it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-use rocksdb::{DB, WriteOptions};
 
 use crate::claim::Claim;
 use crate::commit_log::{CommitLog, LocalLog, Numbered, Trouble};
@@ -11,19 +9,12 @@ use crate::committer::{Committer, Failed, Reservation};
 use crate::damage;
 use crate::database::{Database, Tables};
 use crate::error::OpenError;
+use crate::format;
 use crate::health::Health;
-use crate::key;
 use crate::read::ReadError;
 use crate::recovery;
 use crate::scrub;
 use crate::space::Space;
-use crate::table::Table;
-use crate::upgrade;
-
-/// The format that this version writes.
-pub(crate) const FORMAT: u32 = 5;
-/// The oldest format that it reads, and brings forward. Format 1 belongs to the worker world 0.1, whose components do not link.
-const OLDEST_FORMAT: u32 = 2;
 
 /// How data is stored.
 #[derive(Debug, Clone)]
@@ -84,6 +75,8 @@ impl Storage {
         std::fs::create_dir_all(&folder)
             .map_err(|error| OpenError::system(&config.folder, &folder, error))?;
         let expected = recovery::check(config, &folder)?;
+        // Opening the database changes the folder, and that of a newer host is not ours to change.
+        format::check_unopened(&folder)?;
         let db = Database::open(&folder, config.max_open_files)?;
         let db = Arc::new(db);
         let other = |reason: String| OpenError::Other {
@@ -94,7 +87,7 @@ impl Storage {
             .tables()
             .map_err(|error| OpenError::reading(&config.folder, &error))?;
         let found = expected.compare(config, tables.db())?;
-        check_format(tables.db(), &folder)?;
+        format::bring_forward(tables.db(), &folder)?;
         scrub::small_tables(tables.db());
         drop(tables);
         let marker = expected.marker(&config.folder, &found)?;
@@ -188,45 +181,4 @@ impl CommitLog for Box<dyn CommitLog> {
     fn recover(&mut self) -> Result<(), Trouble> {
         self.as_mut().recover()
     }
-}
-
-fn check_format(db: &DB, folder: &Path) -> Result<(), OpenError> {
-    let other = |reason: String| OpenError::Other {
-        folder: folder.to_owned(),
-        reason,
-    };
-    let meta = db.cf_handle(Table::Meta.name());
-    let meta = meta.ok_or_else(|| other("the table of the host's facts is missing".to_owned()))?;
-    let stored = db
-        .get_cf(meta, key::FORMAT)
-        .map_err(|error| other(error.to_string()))?;
-    let found = stored.map(|bytes| <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_be_bytes));
-    match found {
-        None => write_format(db).map_err(other),
-        Some(Ok(found)) if found < OLDEST_FORMAT => Err(OpenError::OlderFormat {
-            folder: folder.to_owned(),
-            found,
-            known: OLDEST_FORMAT,
-        }),
-        Some(Ok(FORMAT)) => Ok(()),
-        Some(Ok(found)) if found < FORMAT => {
-            upgrade::from(db, found).map_err(|error| other(error.to_string()))?;
-            write_format(db).map_err(other)
-        }
-        Some(Ok(found)) => Err(OpenError::NewerFormat {
-            folder: folder.to_owned(),
-            found,
-            known: FORMAT,
-        }),
-        Some(Err(_)) => Err(other("its format cannot be read".to_owned())),
-    }
-}
-
-fn write_format(db: &DB) -> Result<(), String> {
-    let meta = db.cf_handle(Table::Meta.name());
-    let meta = meta.ok_or("the table of the host's facts is missing")?;
-    let mut write = WriteOptions::default();
-    write.set_sync(true);
-    db.put_cf_opt(meta, key::FORMAT, FORMAT.to_be_bytes(), &write)
-        .map_err(|error| error.to_string())
 }

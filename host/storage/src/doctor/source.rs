@@ -11,7 +11,7 @@ use super::finding::{Findings, Mending};
 use super::place::Place;
 use crate::database;
 use crate::error::OpenError;
-use crate::open::FORMAT;
+use crate::format::FORMAT;
 use crate::recovery;
 use crate::table::Table;
 

@@ -225,3 +225,66 @@ async fn a_folder_of_format_3_gets_outlines_and_replies() {
         set_format(&storage, 3);
     }
 }
+
+/// Every file of a folder, with its bytes.
+fn files(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.append(&mut self::files(&path)),
+            false => drop(files.insert(path.clone(), std::fs::read(&path).unwrap())),
+        }
+    }
+    files
+}
+
+/// A folder with a task whose format says `format`.
+async fn folder_of_format(format: u32) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let storage = Storage::open(&config(&folder), |_| {}).unwrap();
+    write(&storage, new_task(1)).await.unwrap();
+    set_format(&storage, format);
+    folder
+}
+
+#[tokio::test]
+async fn a_folder_of_another_format_is_refused_without_changing_a_byte() {
+    for format in [1, 6, 99, u32::MAX] {
+        let folder = folder_of_format(format).await;
+        let before = files(folder.path());
+        let opened = Storage::open(&config(&folder), |_| {}).unwrap_err();
+        match (format, &opened) {
+            (1, OpenError::OlderFormat { found: 1, .. }) => {}
+            (_, OpenError::NewerFormat { found, .. }) => assert_eq!(*found, format),
+            _ => panic!("{format}: {opened}"),
+        }
+        let planned = Storage::plan(&config(&folder)).unwrap_err();
+        assert_eq!(planned.to_string(), opened.to_string());
+        assert!(files(folder.path()) == before, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_upgrade_would_do_is_told_without_doing_it() {
+    for (format, steps) in [(2, &[3, 4, 5][..]), (3, &[4, 5]), (4, &[5]), (5, &[])] {
+        let folder = folder_of_format(format).await;
+        let before = files(folder.path());
+        let plan = Storage::plan(&config(&folder)).unwrap();
+        assert_eq!((plan.found, plan.current), (Some(format), 5));
+        assert_eq!((plan.steps.as_slice(), plan.in_use), (steps, false));
+        assert!(files(folder.path()) == before, "{format}");
+    }
+
+    let nothing = TempDir::new().unwrap();
+    let plan = Storage::plan(&config(&nothing)).unwrap();
+    assert_eq!((plan.found, plan.steps.len()), (None, 0));
+    assert!(files(nothing.path()).is_empty());
+
+    let folder = TempDir::new().unwrap();
+    let storage = Storage::open(&config(&folder), |_| {}).unwrap();
+    write(&storage, new_task(1)).await.unwrap();
+    let plan = Storage::plan(&config(&folder)).unwrap();
+    assert_eq!((plan.found, plan.in_use), (Some(5), true));
+    write(&storage, new_task(2)).await.unwrap();
+}
