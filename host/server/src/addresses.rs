@@ -60,9 +60,7 @@ impl Addresses {
             admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
         };
         let file = file(&config.data_dir);
-        let left = std::fs::read(&file).ok();
-        let left = left.and_then(|left| serde_json::from_slice::<Self>(&left).ok());
-        let Some(left) = left.filter(|left| *left != configured) else {
+        let Some(left) = Self::left_in(&config.data_dir).filter(|left| *left != configured) else {
             return Ok(configured);
         };
         let believed = ownership::check(&config.data_dir).and_then(|()| ownership::check(&file));
@@ -78,6 +76,12 @@ impl Addresses {
             );
         }
         Ok(left)
+    }
+
+    /// What the host left that runs on a data folder now, or was killed there.
+    pub(crate) fn left_in(data_dir: &Path) -> Option<Self> {
+        let left = std::fs::read(file(data_dir)).ok()?;
+        serde_json::from_slice(&left).ok()
     }
 
     /// The URL for clients on this machine.

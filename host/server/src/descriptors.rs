@@ -4,7 +4,7 @@
 //! no credentials for that, so what the store needs is set aside first.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// What is open besides: the runtime, the doors, the database's logs and notes, files that are read for a
 /// moment, looking up names, and connections that are accepted only to be closed.
@@ -58,23 +58,21 @@ impl Budget {
     }
 }
 
-/// Raises the limit of open files as far as the system lets this process, and divides it.
-pub(crate) fn claim() -> Budget {
-    let limit = raise();
-    let budget = Budget::of(limit);
-    match limit < LOW {
-        true => warn!(
-            limit,
-            ?budget,
-            "few files may be open at once, so few connections are taken: raise the hard limit (ulimit -Hn, LimitNOFILE=)"
-        ),
-        false => debug!(limit, ?budget, "the limit of open files"),
-    }
-    budget
+/// What operators are told if few files may be open.
+pub(crate) fn few(limit: usize) -> Option<String> {
+    (limit < LOW).then(|| {
+        let clients = Budget::of(limit).clients;
+        format!(
+            "few files may be open at once ({limit}), so only {clients} connections of clients are taken: \
+             raise the hard limit (ulimit -Hn, LimitNOFILE=)"
+        )
+    })
 }
 
+/// Raises the limit of open files as far as the system lets this process.
+///
 /// The soft limit is for programs that cannot count beyond 1,024; this one can.
-fn raise() -> usize {
+pub(crate) fn raise() -> usize {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: before.maximum,

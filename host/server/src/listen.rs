@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,51 +20,85 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often operators are told of refused connections: a flood must not flood the log.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// An address that nobody else can have any more. Clients that connect are refused until it is listened at.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    key: &'static str,
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Takes an address. `key` is the configuration's key of it.
+    ///
+    /// # Errors
+    /// If the address is taken, not one of this machine, or not allowed.
+    pub(crate) fn take(key: &'static str, address: SocketAddr) -> anyhow::Result<Self> {
+        let (socket, address) =
+            bind(address).with_context(|| format!("{key}: cannot listen on {address}"))?;
+        Ok(Self {
+            key,
+            socket,
+            address,
+        })
+    }
+
+    /// The address; the real port if any was asked for.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// If another process was quicker.
+    pub(crate) fn listen(self) -> anyhow::Result<Door> {
+        let Self {
+            key,
+            socket,
+            address,
+        } = self;
+        let listener = socket.listen(BACKLOG);
+        let listener = listener.with_context(|| format!("{key}: cannot listen on {address}"))?;
+        Ok(Door {
+            key,
+            listener,
+            tls: None,
+        })
+    }
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<(TcpSocket, SocketAddr)> {
+    let socket = match address.is_ipv4() {
+        true => TcpSocket::new_v4(),
+        false => TcpSocket::new_v6(),
+    }?;
+    // Connections of the host before this one may linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
 /// A socket that listens, not yet answered.
 #[derive(Debug)]
 pub(crate) struct Door {
     /// What the configuration calls it.
     key: &'static str,
     listener: TcpListener,
-    address: SocketAddr,
     tls: Option<(Tls, Audience)>,
 }
 
 impl Door {
-    /// Begins to listen. `key` is the configuration's key of the address.
-    ///
-    /// # Errors
-    /// If the address is taken or not one of this machine.
-    pub(crate) async fn open(key: &'static str, address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("{key}: cannot listen on {address}"))?;
-        let address = listener
-            .local_addr()
-            .context("cannot tell the own address")?;
-        Ok(Self {
-            key,
-            listener,
-            address,
-            tls: None,
-        })
-    }
-
     /// The same door, encrypted if there is a certificate for it.
     pub(crate) fn with_tls(self, tls: Option<Tls>, audience: Audience) -> Self {
         Self {
             tls: tls.map(|tls| (tls, audience)),
             ..self
         }
-    }
-
-    /// Where it listens; the real port if any was asked for.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Whether connections are encrypted.
-    pub(crate) fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
     }
 
     /// Answers with `router` until `stop` is cancelled; then finishes what is under way. A connection for
@@ -171,8 +205,9 @@ mod tests {
     #[tokio::test]
     async fn a_door_answers_until_it_is_closed() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let door = Door::open("listen", any).await.unwrap();
-        let address = door.address();
+        let bound = Bound::take("listen", any).unwrap();
+        let address = bound.address();
+        let door = bound.listen().unwrap();
         assert_ne!(address.port(), 0);
 
         let stop = CancellationToken::new();
@@ -191,10 +226,10 @@ mod tests {
     #[tokio::test]
     async fn a_taken_address_is_named() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let door = Door::open("listen", any).await.unwrap();
-        let error = Door::open("admin_listen", door.address())
-            .await
-            .unwrap_err();
+        let bound = Bound::take("listen", any).unwrap();
+        let address = bound.address();
+        let _door = bound.listen().unwrap();
+        let error = Bound::take("admin_listen", address).unwrap_err();
         let error = format!("{error:#}");
         assert!(
             error.starts_with("admin_listen: cannot listen on 127.0.0.1:"),
@@ -205,8 +240,9 @@ mod tests {
     #[tokio::test]
     async fn silent_connections_make_room_and_busy_ones_do_not() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let door = Door::open("listen", any).await.unwrap();
-        let address = door.address();
+        let bound = Bound::take("listen", any).unwrap();
+        let address = bound.address();
+        let door = bound.listen().unwrap();
         let stop = CancellationToken::new();
         let (busy, mut are_busy) = tokio::sync::mpsc::channel(2);
         let end = CancellationToken::new();

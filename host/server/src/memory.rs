@@ -14,10 +14,15 @@ const LEAST: u64 = 128 << 20;
 /// The budget in bytes.
 pub(crate) fn budget(config: &MemoryConfig) -> u64 {
     config.budget_bytes.unwrap_or_else(|| {
-        let here = machine().unwrap_or(UNKNOWN_MACHINE);
-        let here = here.min(limit_of_group().unwrap_or(u64::MAX));
+        let here = available().unwrap_or(UNKNOWN_MACHINE);
         (here / PART).max(LEAST)
     })
+}
+
+/// What the machine has, or what a container may have of it.
+pub(crate) fn available() -> Option<u64> {
+    let limits = [machine(), limit_of_group()];
+    limits.into_iter().flatten().min()
 }
 
 /// All memory of the machine.

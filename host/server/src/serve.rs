@@ -25,13 +25,14 @@ use crate::addresses::Addresses;
 use crate::cli::{Exit, Output};
 use crate::clock_watch::ClockWatch;
 use crate::compiler::ProcessCompiler;
-use crate::config::{Config, Secret, is_local, secrets};
+use crate::config::{Config, Secret, is_local};
 use crate::connection::Manner;
-use crate::descriptors::{self, Budget};
+use crate::descriptors::Budget;
 use crate::documents::Documents;
-use crate::listen::Door;
-use crate::ownership::is_open_to_others;
+use crate::findings::Findings;
+use crate::listen::{Bound, Door};
 use crate::places::Room;
+use crate::preflight::{self, Ready};
 use crate::shutdown::{Loops, Stops, stop};
 use crate::signals::Signals;
 use crate::tls::{Audience, Tls, Watch};
@@ -53,14 +54,16 @@ pub(crate) async fn serve(
     let signals = Signals::listen(patience(&config))?;
     let figures = telemetry::figures::start()?;
     warn_of(&config);
-    let files = descriptors::claim();
+    let clock = clock_watch::resume(&config.data_dir, config.clock);
+    // Before anything in the folder is changed: what cannot start must not upgrade it either.
+    let ready = prepare(&config, &clock)?;
     // Whatever the folder's mode, what is in it is for nobody else: the database makes files, too.
     umask(Mode::RWXG | Mode::RWXO);
     make_private(&config.data_dir)
         .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
     let mut running = tokio::select! {
         () = signals.told() => return Ok(Exit::Ok),
-        started = start(config, load, accept_data_loss, figures, files) => started?,
+        started = start(config, load, accept_data_loss, figures, (clock, ready)) => started?,
     };
     let failed = tokio::select! {
         () = signals.told() => None,
@@ -92,12 +95,37 @@ async fn start(
     load: &[PathBuf],
     accept_data_loss: bool,
     figures: PrometheusHandle,
-    files: Budget,
+    (clock, ready): (Clock, Ready),
 ) -> anyhow::Result<Running> {
-    let host = Host::new(config, files, accept_data_loss)?;
+    let host = Host::new(config, clock, ready, accept_data_loss)?;
     preload::load(&host.broker, load).await?;
     preload::configure(&host.broker, &host.config.agents).await?;
     host.start(figures).await
+}
+
+/// Takes what the host needs of its machine.
+fn prepare(config: &Config, clock: &Clock) -> anyhow::Result<Ready> {
+    let mut findings = Findings::default();
+    let ready = preflight::prepare(config, clock, &mut findings);
+    for warning in &findings.warnings {
+        warn!("{warning}");
+    }
+    findings.into_result()?;
+    ready.context("cannot take what the host needs of its machine")
+}
+
+/// How data is stored.
+pub(crate) fn storage_config(
+    config: &Config,
+    max_open_files: Option<u32>,
+    accept_data_loss: bool,
+) -> taskyard_storage::Config {
+    taskyard_storage::Config {
+        folder: config.data_dir.clone(),
+        sync: config.sync,
+        max_open_files,
+        accept_data_loss,
+    }
 }
 
 fn warn_of(config: &Config) {
@@ -124,20 +152,16 @@ fn warn_of_plaintext(config: &Config) {
 /// Makes a folder that nobody else can look into: it holds clients' credentials. One that exists keeps
 /// its mode, which its operator may have meant.
 fn make_private(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    if is_open_to_others(&folder.metadata()?) {
-        warn!(folder = %folder.display(), "other users of this machine can look into the data folder, which holds clients' credentials: chmod 700");
-    }
-    Ok(())
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The parts of the host, before anything runs.
 struct Host {
     config: Config,
     files: Budget,
+    certificate: Option<Watch>,
+    /// For clients, for operators.
+    bound: (Bound, Bound),
     token: Secret,
     clock: Clock,
     ids: IdSource,
@@ -149,27 +173,34 @@ struct Host {
 }
 
 impl Host {
-    fn new(config: Config, files: Budget, accept_data_loss: bool) -> anyhow::Result<Self> {
+    fn new(
+        config: Config,
+        clock: Clock,
+        ready: Ready,
+        accept_data_loss: bool,
+    ) -> anyhow::Result<Self> {
+        let Ready {
+            files,
+            certificate,
+            secrets,
+            listen,
+            admin_listen,
+        } = ready;
         let config = within(config, files);
-        let clock = clock_watch::resume(&config.data_dir, config.clock);
         let ids = IdSource::system();
         let sources = Sources {
             clock: clock.clone(),
             ids: ids.clone(),
         };
-        let storage = taskyard_storage::Config {
-            folder: config.data_dir.clone(),
-            sync: config.sync,
-            max_open_files: u32::try_from(files.store).ok(),
-            accept_data_loss,
-        };
+        let max_open_files = u32::try_from(files.store).ok();
+        let storage = storage_config(&config, max_open_files, accept_data_loss);
         let broker = Broker::open(&storage, broker_config(&config), sources)?;
         // Only now is it certain that no other host uses the folder. One that was killed may have left
         // where it was.
         Addresses::remove(&config.data_dir);
         let token = admin_token::ensure(&config, &ids)?;
         let keys = Keyring::open(&config.signing, &config.data_dir, &ids)?;
-        let outbound = outbound(&config, clock.clone())?;
+        let outbound = Outbound::new(&config.egress, secrets, clock.clone())?;
         let engine = Engine::new(
             &engine_config(&config),
             Arc::new(ProcessCompiler::new(&config.engine)),
@@ -186,6 +217,8 @@ impl Host {
         Ok(Self {
             config,
             files,
+            certificate,
+            bound: (listen, admin_listen),
             token,
             clock,
             ids,
@@ -198,16 +231,7 @@ impl Host {
     }
 
     async fn start(self, figures: PrometheusHandle) -> anyhow::Result<Running> {
-        let certificate = self.config.tls.as_ref();
-        let certificate = certificate.map(|tls| Watch::begin(tls, self.clock.clone()));
-        let certificate = certificate.transpose()?;
-        let (public, admin) = doors(&self.config, certificate.as_ref().map(Watch::tls)).await?;
-        let addresses = Addresses {
-            listen: public.address(),
-            admin_listen: admin.address(),
-            tls: public.is_encrypted(),
-            admin_tls: admin.is_encrypted(),
-        };
+        let addresses = self.addresses();
         let stops = Stops::default();
         let (for_clients, for_operators) = rooms(&self.config, self.files);
         let manner = manner(&self.config);
@@ -215,6 +239,8 @@ impl Host {
         say_who_may_call(&api);
         let admin_api = self.admin(figures)?;
         let issuer = self.issuer(&addresses);
+        let tls = self.certificate.as_ref().map(Watch::tls);
+        let (public, admin) = doors(&self.config, self.bound, tls)?;
         let clock = ClockWatch::new(self.clock.clone(), self.config.clock, &self.config.data_dir);
         let grace = Duration::from_secs(self.config.shutdown_grace_seconds);
         let loops = Loops {
@@ -222,7 +248,7 @@ impl Host {
             notifier: tokio::spawn(run_notifier(self.notifier.signed_by(issuer), stops.clone())),
             delegate: tokio::spawn(run_delegate(self.delegate, stops.clone())),
             clock: tokio::spawn(clock.run(stops.doors.clone())),
-            certificate: tokio::spawn(run_watch(certificate, stops.doors.clone())),
+            certificate: tokio::spawn(run_watch(self.certificate, stops.doors.clone())),
             doors: [
                 tokio::spawn(public.serve(
                     public_router(api),
@@ -255,6 +281,16 @@ impl Host {
             delay: Duration::from_secs(self.config.shutdown_delay_seconds),
             grace,
         })
+    }
+
+    fn addresses(&self) -> Addresses {
+        let tls = self.config.tls.as_ref();
+        Addresses {
+            listen: self.bound.0.address(),
+            admin_listen: self.bound.1.address(),
+            tls: tls.is_some(),
+            admin_tls: tls.is_some_and(|tls| tls.admin),
+        }
     }
 
     /// Who says what notifications say: the URL that agent cards begin with.
@@ -334,11 +370,14 @@ impl Running {
 }
 
 /// Both doors, for clients and for operators, open and not yet answered.
-async fn doors(config: &Config, tls: Option<Tls>) -> anyhow::Result<(Door, Door)> {
+fn doors(
+    config: &Config,
+    (public, admin): (Bound, Bound),
+    tls: Option<Tls>,
+) -> anyhow::Result<(Door, Door)> {
     let of_operators = config.tls.as_ref().is_some_and(|tls| tls.admin);
     let of_operators = tls.clone().filter(|_| of_operators);
-    let public = Door::open("listen", config.listen).await?;
-    let admin = Door::open("admin_listen", config.admin_listen).await?;
+    let (public, admin) = (public.listen()?, admin.listen()?);
     Ok((
         public.with_tls(tls, Audience::Clients),
         admin.with_tls(of_operators, Audience::Operators),
@@ -397,12 +436,6 @@ async fn run_notifier(notifier: Notifier, stops: Stops) {
 
 async fn run_delegate(delegate: Delegate, stops: Stops) {
     delegate.run(stops.delegate).await;
-}
-
-/// The way out for workers' requests.
-fn outbound(config: &Config, clock: Clock) -> anyhow::Result<Outbound> {
-    let secrets = secrets::read(&config.secrets, |name| std::env::var(name).ok())?;
-    Ok(Outbound::new(&config.egress, secrets, clock)?)
 }
 
 fn broker_config(config: &Config) -> taskyard_broker::Config {

@@ -38,6 +38,19 @@ impl Keyring {
         Self::load(first, others)
     }
 
+    /// Checks the keys that are there, and makes none.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn check(config: &Config, data_dir: &Path) -> Result<(), Error> {
+        let own = data_dir.join(file::FILE);
+        match config.keys.split_first() {
+            Some((first, others)) => Self::load(first, others).map(drop),
+            None if own.exists() => Self::load(&own, &[]).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn load(first: &Path, others: &[PathBuf]) -> Result<Self, Error> {
         if others.len() >= MAX_KEYS {
             return Err(Error::TooMany(MAX_KEYS));

@@ -1,5 +1,6 @@
 //! The command line: what it prints for programs, and how it exits.
 
+mod configuration;
 mod deliveries;
 mod operators;
 mod tasks;

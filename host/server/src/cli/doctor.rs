@@ -24,7 +24,7 @@ pub(crate) struct DoctorArgs {
 /// If a host uses the folder, or it cannot be read at all.
 pub(crate) fn run(args: &DoctorArgs, config: &Config, output: Output) -> anyhow::Result<Exit> {
     // All files are open at once, so that each is looked at.
-    descriptors::claim();
+    descriptors::raise();
     umask(Mode::RWXG | Mode::RWXO);
     let storage = taskyard_storage::Config {
         folder: config.data_dir.clone(),

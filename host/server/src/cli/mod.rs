@@ -3,6 +3,7 @@
 mod admin;
 mod agent;
 mod clock;
+mod config;
 mod credentials;
 mod delivery;
 mod doctor;
@@ -30,7 +31,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{CliConfig, Config, Flags, load};
-use crate::{compiler, serve};
+use crate::findings::Findings;
+use crate::{compiler, preflight, serve};
 
 pub(crate) use exit::{Exit, NotFound};
 pub(crate) use output::{Output, quoted};
@@ -83,8 +85,8 @@ enum Command {
     Status(admin::AdminArgs),
     /// Look at all of a stopped host's data folder, name what is wrong, and mend it
     Doctor(doctor::DoctorArgs),
-    /// Print the effective configuration as TOML; secrets are not shown
-    Config,
+    /// Print the effective configuration as TOML, without secrets; `check` says what is wrong with it
+    Config(config::ConfigArgs),
     /// Compile one component; the host does this by itself
     #[command(hide = true)]
     CompileComponent(compiler::CompileArgs),
@@ -119,6 +121,9 @@ struct ServeArgs {
     /// Go on with a damaged data folder, without what cannot be read of it
     #[arg(long)]
     accept_data_loss: bool,
+    /// Only check the configuration, and say what would become of the format of the data folder
+    #[arg(long, conflicts_with = "accept_data_loss")]
+    dry_run: bool,
 }
 
 /// Does what the command line says.
@@ -136,7 +141,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let output = Output::new(global.json);
     match command {
         Command::Serve(args) => {
-            let config = configuration(&global, &args)?;
+            let mut findings = Findings::default();
+            preflight::check_components(&args.load, &mut findings);
+            let config = configuration(&global, &args, &mut findings)?;
+            if args.dry_run {
+                return block_on(async { config::dry_run(&config, findings, output) });
+            }
+            findings.into_result()?;
             block_on(serve::serve(config, &args.load, args.accept_data_loss))
         }
         Command::Plugin(args) => block_on(plugin::run(args, local(&global)?, output)),
@@ -146,10 +157,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Clock(args) => block_on(clock::run(args, local(&global)?, output)),
         Command::Status(args) => block_on(status::run(args, local(&global)?, output)),
         Command::Doctor(args) => doctor::run(&args, &local(&global)?, output),
-        Command::Config => {
-            output.text(&local(&global)?.to_toml()?)?;
-            Ok(Exit::Ok)
-        }
+        Command::Config(args) => block_on(async {
+            let read = |findings: &mut Findings| read(&global, Flags::default(), findings);
+            config::run(&args, read, output)
+        }),
         Command::CompileComponent(args) => compiler::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -173,10 +184,17 @@ fn block_on(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<
 
 /// The configuration on this machine: where a client finds the host, too.
 fn local(global: &Global) -> anyhow::Result<Config> {
-    read(global, Flags::default())
+    let mut findings = Findings::default();
+    let config = read(global, Flags::default(), &mut findings)?;
+    findings.into_result()?;
+    Ok(config)
 }
 
-fn configuration(global: &Global, args: &ServeArgs) -> anyhow::Result<Config> {
+fn configuration(
+    global: &Global,
+    args: &ServeArgs,
+    findings: &mut Findings,
+) -> anyhow::Result<Config> {
     read(
         global,
         Flags {
@@ -187,10 +205,11 @@ fn configuration(global: &Global, args: &ServeArgs) -> anyhow::Result<Config> {
             log: args.log.clone(),
             ..Flags::default()
         },
+        findings,
     )
 }
 
-fn read(global: &Global, flags: Flags) -> anyhow::Result<Config> {
+fn read(global: &Global, flags: Flags, findings: &mut Findings) -> anyhow::Result<Config> {
     // A variable that is not text cannot be one of ours.
     let variables: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -208,5 +227,6 @@ fn read(global: &Global, flags: Flags) -> anyhow::Result<Config> {
             cli,
             ..flags
         },
+        findings,
     )
 }

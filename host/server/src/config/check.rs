@@ -7,6 +7,7 @@ use taskyard_task::egress::Template;
 use url::Url;
 
 use crate::documents;
+use crate::findings::Findings;
 use crate::telemetry::logs;
 
 use super::{Config, TlsConfig, secrets};
@@ -16,25 +17,23 @@ const MIN_ADMIN_TOKEN: usize = 16;
 
 impl Config {
     /// Checks what the types do not.
-    ///
-    /// # Errors
-    /// For the operator: which key is wrong, and what to do.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
-        self.check_exposure()?;
-        self.check_admin_token()?;
-        self.check_public_url()?;
-        self.check_numbers()?;
-        self.memory.check()?;
-        self.storage.check()?;
-        self.check_api()?;
-        self.check_issuers()?;
-        self.check_certificates()?;
-        self.tls.as_ref().map_or(Ok(()), TlsConfig::check)?;
-        self.notify.check()?;
-        self.egress.check()?;
-        secrets::check(&self.secrets)?;
-        self.check_agents()?;
-        logs::filter(&self.log).map(drop)
+    pub(crate) fn check(&self, findings: &mut Findings) {
+        findings.keep(self.check_exposure());
+        findings.keep(self.check_addresses());
+        findings.keep(self.check_admin_token());
+        findings.keep(self.check_public_url());
+        self.check_numbers(findings);
+        findings.keep(self.memory.check());
+        findings.keep(self.storage.check());
+        findings.keep(self.check_api());
+        findings.keep(self.check_issuers());
+        findings.keep(self.check_certificates());
+        findings.keep(self.tls.as_ref().map_or(Ok(()), TlsConfig::check));
+        findings.keep(self.notify.check());
+        findings.keep(self.egress.check());
+        findings.keep(secrets::check(&self.secrets));
+        findings.keep(self.check_agents());
+        findings.keep(logs::filter(&self.log));
     }
 
     /// Whether clients must show who they are.
@@ -61,6 +60,21 @@ impl Config {
             is_local(self.admin_listen) || self.admin_token.is_some(),
             "admin_listen: {} can be reached from other machines; set an admin_token of your own",
             self.admin_listen
+        );
+        Ok(())
+    }
+
+    // Both would be taken, and only the first could be listened at.
+    fn check_addresses(&self) -> anyhow::Result<()> {
+        let (clients, operators) = (self.listen, self.admin_listen);
+        let is_one = clients.port() != 0
+            && clients.port() == operators.port()
+            && (clients.ip() == operators.ip()
+                || covers(clients, operators)
+                || covers(operators, clients));
+        ensure!(
+            !is_one,
+            "admin_listen: {operators} is taken by listen, {clients}; choose another port"
         );
         Ok(())
     }
@@ -95,15 +109,19 @@ impl Config {
             return Ok(());
         };
         match Url::parse(text) {
+            // Agent cards show it to everybody.
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                bail!("public_url: must not hold a user name or a password")
+            }
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
             Ok(_) => bail!("public_url: must begin with https:// or http://"),
-            Err(error) => bail!("public_url: {text:?} is not a URL: {error}"),
+            Err(error) => bail!("public_url: is not a URL: {error}"),
         }
     }
 
     // Here, because only the server knows URLs; the room that uses them checks everything else.
     fn check_issuers(&self) -> anyhow::Result<()> {
-        for issuer in &self.api.jwt {
+        for (n, issuer) in self.api.jwt.iter().enumerate() {
             let urls = [
                 ("issuer", issuer.discovery_url()),
                 ("jwks_url", issuer.jwks_url.clone()),
@@ -112,8 +130,7 @@ impl Config {
                 let checked = url.as_deref().map_or(Ok(()), documents::check_url);
                 ensure!(
                     checked.is_ok(),
-                    "api.jwt: the {key} of {:?} must begin with https://, unless it is on this machine",
-                    issuer.issuer
+                    "api.jwt[{n}].{key}: must begin with https://, unless it is on this machine"
                 );
             }
         }
@@ -145,7 +162,7 @@ impl Config {
         Ok(())
     }
 
-    fn check_numbers(&self) -> anyhow::Result<()> {
+    fn check_numbers(&self, findings: &mut Findings) {
         let limits = &self.limits;
         let at_least_one = [
             ("max_runs", limits.max_runs),
@@ -155,49 +172,39 @@ impl Config {
             ("max_queued_per_tenant", limits.max_queued_per_tenant),
         ];
         for (key, limit) in at_least_one {
-            ensure!(
-                limit >= 1,
-                "limits.{key}: must be at least 1, or nothing would ever run"
-            );
+            findings.require(limit >= 1, || {
+                format!("limits.{key}: must be at least 1, or nothing would ever run")
+            });
         }
-        ensure!(
-            self.clock.max_step_seconds >= 1,
-            "clock.max_step_seconds: must be at least 1, or every drift of the clock would be a step"
-        );
-        ensure!(
-            self.clock.max_absence_days >= 1,
-            "clock.max_absence_days: must be at least 1, or each start would ask for an operator"
-        );
-        ensure!(
-            limits.max_bytes_per_tenant != Some(0),
-            "limits.max_bytes_per_tenant: 0 would refuse everything; leave it out if there is to be no limit"
-        );
+        findings.require(self.clock.max_step_seconds >= 1, || "clock.max_step_seconds: must be at least 1, or every drift of the clock would be a step".to_owned());
+        findings.require(self.clock.max_absence_days >= 1, || "clock.max_absence_days: must be at least 1, or each start would ask for an operator".to_owned());
+        findings.require(limits.max_bytes_per_tenant != Some(0), || "limits.max_bytes_per_tenant: 0 would refuse everything; leave it out if there is to be no limit".to_owned());
         let retry = &self.retry;
-        ensure!(
-            retry.max_attempts >= 1,
-            "retry.max_attempts: must be at least 1"
-        );
-        ensure!(retry.factor >= 1.0, "retry.factor: must be at least 1");
-        ensure!(
-            (0.0..=1.0).contains(&retry.jitter),
-            "retry.jitter: must be from 0 to 1"
-        );
-        ensure!(
-            self.task.deadline_seconds >= 1,
-            "task.deadline_seconds: must be at least 1"
-        );
+        findings.require(retry.max_attempts >= 1, || {
+            "retry.max_attempts: must be at least 1".to_owned()
+        });
+        findings.require(retry.factor >= 1.0, || {
+            "retry.factor: must be at least 1".to_owned()
+        });
+        findings.require((0.0..=1.0).contains(&retry.jitter), || {
+            "retry.jitter: must be from 0 to 1".to_owned()
+        });
+        findings.require(self.task.deadline_seconds >= 1, || {
+            "task.deadline_seconds: must be at least 1".to_owned()
+        });
         let retention = &self.retention;
         for (key, most) in [
             ("max_age_seconds", retention.max_age_seconds),
             ("max_tasks_per_tenant", retention.max_tasks_per_tenant),
         ] {
-            ensure!(
-                most != Some(0),
-                "retention.{key}: 0 would delete tasks before anybody sees how they ended; leave it out to keep them for good"
-            );
+            findings.require(most != Some(0), || format!("retention.{key}: 0 would delete tasks before anybody sees how they ended; leave it out to keep them for good"));
         }
-        Ok(())
     }
+}
+
+/// Whether a socket at `all` gets the connections to `one` as well.
+fn covers(all: SocketAddr, one: SocketAddr) -> bool {
+    all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }
 
 /// Whether only this machine can reach an address.

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use figment::Figment;
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Format, Serialized, Toml};
 use serde::Serialize;
 
 use super::{CliConfig, Config, environment};
+use crate::findings::Findings;
 
 /// The file that is read if it exists and no other is named.
 const FILE: &str = "taskyard.toml";
@@ -40,17 +41,20 @@ pub(crate) struct Flags {
     pub(crate) log: Option<String>,
 }
 
-/// Reads the configuration and checks it.
+/// Reads the configuration, and notes which values make no sense.
 ///
 /// # Errors
-/// For the operator: which key is wrong, where it was set, and what is wrong with it.
+/// For the operator: which key is wrong, where it was set, and what is wrong with it. Values are not shown: any of
+/// them may be a secret in the wrong place.
 pub(crate) fn load(
     file: Option<&Path>,
     variables: &[(String, String)],
     flags: &Flags,
+    findings: &mut Findings,
 ) -> anyhow::Result<Config> {
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     if let Some(file) = find(file)? {
+        check_syntax(&file)?;
         figment = figment.merge(Toml::file_exact(file));
     }
     for variable in environment::variables(variables) {
@@ -58,8 +62,20 @@ pub(crate) fn load(
     }
     let figment = figment.merge(Serialized::from(flags, figment::Profile::Default));
     let config: Config = figment.extract_lossy().map_err(describe)?;
-    config.check()?;
+    config.check(findings);
     Ok(config)
+}
+
+/// The library would show the line that it cannot read.
+fn check_syntax(file: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file);
+    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+    let Err(error) = toml::from_str::<toml::Table>(&text) else {
+        return Ok(());
+    };
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    bail!("{}: line {line}: {}", file.display(), error.message())
 }
 
 fn find(named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
@@ -106,7 +122,33 @@ fn describe_one(error: &figment::Error) -> String {
                 known.join(", ")
             )
         }
-        kind if key.is_empty() => format!("{origin}: {kind}"),
-        kind => format!("{origin}: `{key}`: {kind}"),
+        kind if key.is_empty() => format!("{origin}: {}", in_words(kind)),
+        kind => format!("{origin}: `{key}`: {}", in_words(kind)),
+    }
+}
+
+/// What is wrong, without the value.
+fn in_words(kind: &Kind) -> String {
+    match kind {
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("is {}, and must be {expected}", noun(found))
+        }
+        Kind::UnknownVariant(_, known) => format!("must be one of {}", known.join(", ")),
+        Kind::Unsupported(found) => format!("cannot be {}", noun(found)),
+        Kind::UnsupportedKey(found, expected) => {
+            format!("has {} as a key, which must be {expected}", noun(found))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn noun(value: &Actual) -> &'static str {
+    match value {
+        Actual::Bool(_) => "a truth value",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        _ => "something else",
     }
 }

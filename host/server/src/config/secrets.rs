@@ -9,7 +9,8 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use taskyard_outbound::Secrets;
 use taskyard_task::egress::is_secret_name;
-use tracing::warn;
+
+use crate::findings::Findings;
 
 /// A longer value fits into no header.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
@@ -41,34 +42,41 @@ pub(super) fn check(sources: &BTreeMap<String, SecretSource>) -> anyhow::Result<
             sources.into_iter().filter(|given| *given).count() == 1,
             "secrets.{name}: needs either `env` or `file`, which says where the secret is"
         );
+        // What stands there by mistake may be the secret itself.
+        let is_named = |name: &String| !name.is_empty() && name.bytes().all(is_of_variable);
+        ensure!(
+            source.env.as_ref().is_none_or(is_named),
+            "secrets.{name}.env: must be the name of an environment variable, letters, digits and `_`"
+        );
     }
     Ok(())
 }
 
+fn is_of_variable(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
 /// Reads the secrets. One whose variable is not set is missing, and requests that need it are denied.
-///
-/// # Errors
-/// For the operator: which file cannot be used.
+/// A file that cannot be used is a problem.
 pub(crate) fn read(
     sources: &BTreeMap<String, SecretSource>,
     variable: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<Secrets> {
+    findings: &mut Findings,
+) -> Secrets {
     let mut secrets = Vec::new();
     for (name, source) in sources {
         let value = match (&source.env, &source.file) {
             (_, Some(file)) => {
                 let value = read_file(file);
-                Some(value.with_context(|| format!("secrets.{name}: {}", file.display()))?)
+                findings.keep(value.with_context(|| format!("secrets.{name}: {}", file.display())))
             }
             (Some(env), None) => {
                 // Tools that start containers make an empty one of a value that is missing.
                 let value = variable(env).filter(|value| !value.is_empty());
                 if value.is_none() {
-                    warn!(
-                        secret = name,
-                        variable = env,
-                        "a secret is missing: its environment variable is not set"
-                    );
+                    findings.warning(format!(
+                        "secrets.{name}: is missing, since the environment variable {env} is not set; requests that need it are denied"
+                    ));
                 }
                 value
             }
@@ -76,7 +84,7 @@ pub(crate) fn read(
         };
         secrets.extend(value.map(|value| (name.clone(), value)));
     }
-    Ok(Secrets::from_iter(secrets))
+    Secrets::from_iter(secrets)
 }
 
 fn read_file(file: &Path) -> anyhow::Result<String> {
@@ -119,7 +127,9 @@ mod tests {
             "C" => Some(String::new()),
             _ => None,
         };
-        let secrets = read(&sources, variable).unwrap();
+        let mut findings = Findings::default();
+        let secrets = read(&sources, variable, &mut findings);
+        assert_eq!((findings.problems.len(), findings.warnings.len()), (0, 2));
         // Those that are missing are not empty.
         assert_eq!(format!("{secrets:?}"), r#"{"a", "b"}"#);
         assert_eq!(read_file(&file).unwrap(), "from-file");
@@ -141,8 +151,9 @@ mod tests {
                 None => std::fs::remove_file(&file).unwrap(),
             }
             let sources = sources(&format!("a = {{ file = {file:?} }}"));
-            let error = read(&sources, |_| None).unwrap_err();
-            let error = format!("{error:#}");
+            let mut findings = Findings::default();
+            read(&sources, |_| None, &mut findings);
+            let error = findings.into_result().unwrap_err().to_string();
             assert!(
                 error.starts_with("secrets.a: ") && error.contains(problem),
                 "{error}"
@@ -156,6 +167,8 @@ mod tests {
             "a = {}",
             "a = { env = 'A', file = 'b' }",
             "'a b' = { env = 'A' }",
+            "a = { env = 'sk-live-1' }",
+            "a = { env = '' }",
         ] {
             assert!(check(&sources(wrong)).is_err(), "{wrong}");
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Config, Flags, load};
+use crate::findings::Findings;
 
 /// The file that says what is true without one; what `taskyard config` prints on a new machine.
 const DEFAULTS: &str = r#"
@@ -130,7 +131,12 @@ impl Setting {
 
     fn load(&self) -> Result<Config, String> {
         let file = self.folder.path().join("host.toml");
-        load(Some(&file), &self.variables, &self.flags).map_err(|error| format!("{error:#}"))
+        let mut findings = Findings::default();
+        let config = load(Some(&file), &self.variables, &self.flags, &mut findings);
+        let config = config.map_err(|error| format!("{error:#}"))?;
+        let checked = findings.into_result();
+        checked.map_err(|error| format!("{error:#}"))?;
+        Ok(config)
     }
 
     #[track_caller]
@@ -198,7 +204,13 @@ fn values_of_the_wrong_kind_are_named_with_their_place() {
     Setting::file("")
         .variable("TASKYARD_NOTIFY__ALLOW", "[1")
         .refused("TASKYARD_NOTIFY__ALLOW");
-    let nowhere = load(Some("nowhere.toml".as_ref()), &[], &Flags::default()).unwrap_err();
+    let nowhere = load(
+        Some("nowhere.toml".as_ref()),
+        &[],
+        &Flags::default(),
+        &mut Findings::default(),
+    )
+    .unwrap_err();
     assert_eq!(
         nowhere.to_string(),
         "there is no configuration file nowhere.toml"
@@ -275,9 +287,9 @@ fn issuers_are_checked_and_printed() {
     assert_eq!(variable.load().unwrap().api, config.api);
 
     Setting::file(&format!("{jwt}jwks_url = 'http://id.example/keys'"))
-        .refused("the jwks_url of \"https://id.example\" must begin with https://");
+        .refused("api.jwt[0].jwks_url: must begin with https://");
     Setting::file("[[api.jwt]]\nissuer = 'http://id.example'\naudiences = ['yard']")
-        .refused("the issuer of \"http://id.example\" must begin with https://");
+        .refused("api.jwt[0].issuer: must begin with https://");
     let local = "[[api.jwt]]\nissuer = 'http://127.0.0.1:8080'\naudiences = ['yard']";
     assert!(Setting::file(local).load().is_ok());
     // With a file of keys, the issuer is a name and nothing more.
@@ -287,6 +299,84 @@ fn issuers_are_checked_and_printed() {
         .refused("api.jwt[0].audiences must name");
     Setting::file("[[api.jwt]]\nissuer = 'https://id'\naudience = 'yard'")
         .refused("there is no key `audience`");
+}
+
+#[test]
+fn all_values_that_make_no_sense_are_named_at_once() {
+    let error = Setting::file("log = 'inof'\n[limits]\nmax_runs = 0\n[retry]\njitter = 2.0")
+        .load()
+        .unwrap_err();
+    for key in ["log: ", "limits.max_runs: ", "retry.jitter: "] {
+        assert!(error.contains(key), "{key} in {error}");
+    }
+}
+
+#[test]
+fn the_doors_have_two_addresses() {
+    for (listen, admin, is_one) in [
+        ("127.0.0.1:1", "127.0.0.1:1", true),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("127.0.0.1:1", "127.0.0.2:1", false),
+        ("0.0.0.0:1", "127.0.0.1:1", true),
+        ("[::]:1", "127.0.0.1:1", true),
+        ("0.0.0.0:1", "[::1]:1", false),
+    ] {
+        let setting = Setting::file(&format!(
+            "listen = '{listen}'\nadmin_listen = '{admin}'\nallow_anonymous = true"
+        ));
+        match is_one {
+            true => setting.refused("admin_listen: "),
+            false => drop(setting.load().unwrap()),
+        }
+    }
+}
+
+#[test]
+fn errors_do_not_show_values_which_may_be_secrets() {
+    const SECRET: &str = "hunter2-hunter2-hunter2";
+    for wrong in [
+        "admin_token = 'SECRET",
+        "admin_token = SECRET",
+        "admin_token = ['SECRET']",
+        "admin_token = 'SECRET with spaces'",
+        "api = 'SECRET'",
+        "sync = 'SECRET'",
+        "log_format = 'SECRET'",
+        "listen = 'SECRET'",
+        "public_url = 'https://me:SECRET@example.com'",
+        "public_url = 'https://SECRET@:x'",
+        "[limits]\nmax_runs = 'SECRET'",
+        "[secrets]\nopenai = 'SECRET'",
+        "[secrets]\nopenai = { env = 'SECRET' }",
+        "[secrets]\nopenai = { file = '/SECRET', env = 'SECRET' }",
+        "[[api.clients]]\nname = 'ci'\ntenant = 'acme'\ntoken = 'SECRET é'",
+        "[[api.clients]]\nname = 'ci'\ntenant = 'SECRET\\n'\ntoken = 'SECRET",
+        "[[api.jwt]]\nissuer = 'http://me:SECRET@id.example'\naudiences = ['yard']",
+        "[[api.jwt]]\nissuer = 'https://id'\naudiences = ['yard']\njwks_url = 'http://me:SECRET@id.example'",
+        "[[api.jwt]]\nissuer = 'https://id'\naudiences = ['yard']\nalgorithms = ['SECRET']",
+        "[api]\ngrpc_url = 'me:SECRET@x y'",
+        "[agents.a]\negress = [{ host = 'a', inject = { Authorization = 'Bearer SECRET {' } }]",
+        "[agents.a]\negress = ['SECRET']",
+    ] {
+        let error = Setting::file(&wrong.replace("SECRET", SECRET)).load();
+        let error = error.unwrap_err();
+        assert!(!error.contains(SECRET), "{wrong}: {error}");
+    }
+    for (name, value) in [
+        ("TASKYARD_ADMIN_TOKEN", "SECRET with spaces"),
+        ("TASKYARD_ADMIN_TOKEN", "['SECRET'"),
+        ("TASKYARD_ADMIN_TOKEN", "['SECRET']"),
+        ("TASKYARD_API", "SECRET"),
+        ("TASKYARD_API__CLIENTS", "[{ token = 'SECRET }]"),
+        ("TASKYARD_API__CLIENTS", "[{ token = 'SECRET' }]"),
+        ("TASKYARD_API__CLIENTS", "SECRET"),
+        ("TASKYARD_SECRETS__OPENAI", "SECRET"),
+        ("TASKYARD_SYNC", "SECRET"),
+    ] {
+        let setting = Setting::file("").variable(name, &value.replace("SECRET", SECRET));
+        let error = setting.load().unwrap_err();
+        assert!(!error.contains(SECRET), "{name}={value}: {error}");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ use anyhow::Context;
 use metrics::gauge;
 use rustls::pki_types::CertificateDer;
 use taskyard_task::Timestamp;
-use tracing::warn;
 use x509_parser::parse_x509_certificate;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -34,37 +33,36 @@ pub(super) fn show(end: Timestamp) {
     gauge!("taskyard_tls_certificate_expiry_timestamp_seconds").set((end.0 / 1_000) as f64);
 }
 
-/// Warns of a certificate that ends soon, once a day.
+/// Reminds of a certificate that ends soon, once a day.
 #[derive(Debug, Default)]
 pub(super) struct Reminder {
     last: Option<Timestamp>,
 }
 
 impl Reminder {
-    /// Says so if it is time to; returns whether it did.
-    pub(super) fn remind(&mut self, end: Timestamp, now: Timestamp) -> bool {
+    /// What to say, if it is time to.
+    pub(super) fn remind(&mut self, end: Timestamp, now: Timestamp) -> Option<String> {
         let said = self
             .last
             .is_some_and(|last| now.millis_since(last) < WARN_AGAIN_MS);
         let is_due = now.plus_millis(WARN_BEFORE_MS) >= end && !said;
-        if is_due {
+        is_due.then(|| {
             self.last = Some(now);
-            warn_of(end, now);
-        }
-        is_due
+            in_words(end, now)
+        })
     }
 }
 
-fn warn_of(end: Timestamp, now: Timestamp) {
+fn in_words(end: Timestamp, now: Timestamp) -> String {
     let days = end.millis_since(now) / DAY_MS;
     match end > now {
-        true => warn!(
-            days,
-            "the TLS certificate ends soon; put a new one into its place"
-        ),
-        false => warn!(
+        true => {
+            format!("the TLS certificate ends in {days} days; put a new one into its place")
+        }
+        false => {
             "the TLS certificate has ended, and clients refuse it; put a new one into its place"
-        ),
+                .to_owned()
+        }
     }
 }
 
@@ -85,7 +83,8 @@ mod tests {
             (200 * DAY_MS, true),
         ];
         for (now, expected) in table {
-            assert_eq!(reminder.remind(end, Timestamp(now)), expected, "{now}");
+            let said = reminder.remind(end, Timestamp(now));
+            assert_eq!(said.is_some(), expected, "{now}");
         }
     }
 }

@@ -62,8 +62,7 @@ fn offered(
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain.to_vec(), key.clone_key());
-    let mut offered =
-        offered.context("tls.certificate and tls.key cannot be used with each other")?;
+    let mut offered = offered.context("tls.key: cannot be used with tls.certificate")?;
     offered.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     Ok(offered)
 }

@@ -224,7 +224,10 @@ async fn what_cannot_be_used_is_named() {
         ..config
     };
     let error = error(&mixed);
-    assert!(error.contains("cannot be used with each other"), "{error}");
+    assert!(
+        error.contains("tls.key: cannot be used with tls.certificate"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use taskyard_clock::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::expiry::{self, Reminder};
 use super::{Keys, Tls};
@@ -74,7 +74,14 @@ impl Watch {
         if found.is_ok_and(|found| found != self.seen) {
             self.take_up().await;
         }
-        self.reminder.remind(self.tls.keys().end, self.clock.wall());
+        if let Some(ends) = self.remind() {
+            warn!("{ends}");
+        }
+    }
+
+    /// What to say of a certificate that ends soon, once a day.
+    pub(crate) fn remind(&mut self) -> Option<String> {
+        self.reminder.remind(self.tls.keys().end, self.clock.wall())
     }
 
     /// Takes up the files. If they cannot be used, everything stays as it was.

@@ -59,9 +59,9 @@ pub enum InvalidEgress {
         problem: &'static str,
     },
     /// A value that cannot be a header's.
-    #[error("the header value {text:?} {problem}")]
+    #[error("the header value {problem}")]
     Template {
-        /// What was written.
+        /// What was written. It is not shown, as it may be a secret in the wrong place.
         text: String,
         /// What is wrong with it.
         problem: &'static str,
