@@ -83,6 +83,8 @@ async fn fill(echo: &Agent, text: &str) -> Vec<String> {
     let refused = (refusal.status, refusal.reason.as_str());
     let expected = [(503, "UNAVAILABLE"), (500, "OUTCOME_UNKNOWN")];
     assert!(expected.contains(&refused), "{refusal:?}");
+    // Where the host keeps its files is nothing for clients.
+    assert!(!refusal.message.contains("/db"), "{refusal:?}");
     assert!(!taken.is_empty());
     taken
 }
@@ -108,6 +110,7 @@ async fn a_full_disk_stops_new_work_until_there_is_room_and_loses_nothing() {
     assert_eq!(status, 503);
     assert!(why.contains("cannot write to its data folder"), "{why}");
     assert!(why.contains("tries again by itself"), "{why}");
+    assert!(!why.contains("/db"), "{why}");
     assert_eq!(host.look("/healthz").await.0, 200);
     let status = taskyard(&host, &["status"]).exits(1).stdout;
     assert!(
@@ -121,6 +124,8 @@ async fn a_full_disk_stops_new_work_until_there_is_room_and_loses_nothing() {
     let cancel = json!({"id": task::id(&asked)});
     let refusal = approval.refused("CancelTask", cancel).await;
     assert_eq!(refusal.reason, "UNAVAILABLE");
+    assert!(!refusal.message.contains("/db"), "{refusal:?}");
+    assert!(host.log().contains("/db/"), "the log names the file");
 
     // There is room again, and nobody restarts the host.
     host.limit(Resource::Fsize, None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taskyard_storage::{Failed, ReadError};
+use taskyard_storage::{Failed, ReadError, without_paths};
 use taskyard_task::{AgentName, Digest, Refusal};
 
 use crate::probe::Probe;
@@ -131,7 +131,9 @@ impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         match error {
             // What the disk does not give now it may give later; what makes no sense stays as it is.
-            ReadError::Database(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+            ReadError::Database(_) | ReadError::Closed => {
+                Self::Unavailable(without_paths(&error.to_string()))
+            }
             ReadError::Record { .. } => Self::Internal(error.to_string()),
         }
     }

@@ -19,6 +19,7 @@ use taskyard_task::{Commit, Partition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::commit_log::{AppendError, CommitLog, Numbered, Trouble};
+use crate::error::without_paths;
 use crate::health::Health;
 
 /// Commits that may wait for the committer. More would only lengthen the wait.
@@ -38,9 +39,9 @@ const MAX_UNCLEAR: u32 = 120;
 
 /// The host cannot write to its disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the host cannot write to its data folder: {reason}")]
+#[error("the host cannot write to its data folder: {}", without_paths(reason))]
 pub struct Failed {
-    /// What the disk said.
+    /// What the disk said. Names files, so it is for the log; clients read the rest.
     pub reason: Arc<str>,
 }
 

@@ -120,6 +120,14 @@ impl OpenError {
     }
 }
 
+/// What the database said, without the files that it names: clients learn what is wrong, and not where things are.
+/// It says what it did, to which file, and what the system answered, with `: ` in between.
+#[must_use]
+pub fn without_paths(text: &str) -> String {
+    let parts = text.split(": ").filter(|part| !part.contains('/'));
+    parts.collect::<Vec<_>>().join(": ")
+}
+
 /// What to do about an error of the system, if that is known. Decided by its number, never by its text.
 fn advice(error: &io::Error) -> &'static str {
     match (error.kind(), error.raw_os_error()) {
@@ -141,6 +149,28 @@ fn advice(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_read_no_paths() {
+        for (said, told) in [
+            (
+                "IO error: No space left on device: While appending to file: /my data/db/000012.log: No space left on device",
+                "IO error: No space left on device: While appending to file: No space left on device",
+            ),
+            (
+                "Corruption: block checksum mismatch: stored = 1, computed = 2, type = 4  in /data/db/000012.sst offset 0 size 91",
+                "Corruption: block checksum mismatch",
+            ),
+            (
+                "IO error: While fsync: a/b.sst: Input/output error",
+                "IO error: While fsync",
+            ),
+            ("the committer panicked", "the committer panicked"),
+            ("", ""),
+        ] {
+            assert_eq!(without_paths(said), told);
+        }
+    }
 
     #[test]
     fn what_the_system_says_is_what_the_operator_reads() {

@@ -46,7 +46,7 @@ pub use committer::{Durable, Failed, Reservation, ReservedBytes};
 pub use database::Tables;
 pub use doctor::{Finding, LeftOut, Mending, Report, examine};
 pub use ended::EndedTask;
-pub use error::OpenError;
+pub use error::{OpenError, without_paths};
 pub use format::UpgradePlan;
 pub use health::Health;
 pub use key::Lane;
