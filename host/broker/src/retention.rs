@@ -20,10 +20,12 @@ use crate::stats::Forgotten;
 /// Tasks that are forgotten in one go, and so in few batches of the committer: what others want to write
 /// waits for that many.
 const AT_ONCE: usize = 64;
-/// How long to wait before going on: leaves the disk to others, and still forgets thousands in a second.
+/// How long to wait before going on while there is time: leaves the disk to others.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Tasks of one tenant that are forgotten before it is the others' turn.
-const MOST_OF_A_TENANT: usize = 4_096;
+const MOST_OF_A_TENANT: usize = if cfg!(test) { 2 * AT_ONCE } else { 4_096 };
+/// So many to forget in one go are a backlog.
+const BACKLOG: usize = 4 * AT_ONCE;
 /// How often, at least: a count is exceeded by what ends within that time.
 const MOST_PERIOD: Duration = Duration::from_secs(60);
 /// How often, at most.
@@ -79,6 +81,10 @@ pub(crate) struct Round {
     at: Timestamp,
     pub(crate) forgotten: u64,
     pub(crate) in_use: u64,
+    /// How long ago the oldest task should have been forgotten that is still there and not in use.
+    pub(crate) late_ms: u64,
+    /// How many such tasks there are beyond what tenants may keep.
+    pub(crate) excess: u64,
     /// Whether there is more to forget, and nothing but its turn to wait for.
     is_cut: bool,
 }
@@ -124,6 +130,8 @@ impl Bounds {
 struct PageDone {
     forgotten: usize,
     first_kept: Option<EndedTask>,
+    /// The last one that was forgotten: those after it may be as late.
+    last: Option<EndedTask>,
     /// Whether there is one that is to be kept, as are all later ones.
     is_over: bool,
 }
@@ -144,7 +152,7 @@ impl Broker {
                     continue;
                 }
                 wait = match self.forget_due().await {
-                    Ok(round) if round.is_cut => PAUSE,
+                    Ok(round) if round.is_cut => Duration::ZERO,
                     Ok(_) => self.retention_period(),
                     Err(_) if self.shared.storage.failed().is_some() => return,
                     Err(error) => {
@@ -224,9 +232,14 @@ impl Broker {
             }
             if forgotten >= MOST_OF_A_TENANT {
                 round.is_cut = true;
+                round.late_ms = round.late_ms.max(self.lateness(done.last));
+                round.excess += bounds.excess;
                 return Ok(());
             }
-            tokio::time::sleep(PAUSE).await;
+            // A backlog does not go away by waiting: the commits of a page are pace enough.
+            if forgotten < BACKLOG {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 
@@ -252,6 +265,7 @@ impl Broker {
             bounds.excess = bounds.excess.saturating_sub(1);
             round.forgotten += 1;
             done.forgotten += 1;
+            done.last = Some(ended);
             last = Some(durable);
         }
         // Commits queue in order, so the last one stands for all. The next look must not find them again.
@@ -259,6 +273,17 @@ impl Broker {
             durable.await?;
         }
         Ok(done)
+    }
+
+    /// How long ago a task should have been forgotten because of its age.
+    fn lateness(&self, task: Option<EndedTask>) -> u64 {
+        let age = self.shared.config.retention.max_age_seconds;
+        let now = self.shared.sources.clock.now();
+        let (Some(age), Some(task)) = (age, task) else {
+            return 0;
+        };
+        let age = age.saturating_mul(1_000);
+        now.millis_since(task.ended_at.plus_millis(age))
     }
 
     fn bounds(&self, tenant: &Tenant) -> Result<Bounds, Error> {
@@ -338,6 +363,8 @@ impl Broker {
 
     fn note(&self, round: Round) {
         metrics::gauge!("taskyard_tasks_to_forget_in_use").set(round.in_use as f64);
+        metrics::gauge!("taskyard_tasks_to_forget").set(round.excess as f64);
+        metrics::gauge!("taskyard_retention_late_seconds").set(round.late_ms as f64 / 1_000.0);
         if round.forgotten > 0 {
             let Round {
                 forgotten, in_use, ..
@@ -356,6 +383,12 @@ impl Broker {
             ago_ms: now.millis_since(round.at),
             tasks: round.forgotten,
             in_use: round.in_use,
+            // What was left then has only become later.
+            late_ms: match round.is_cut && round.late_ms > 0 {
+                true => round.late_ms + now.millis_since(round.at),
+                false => 0,
+            },
+            excess: round.excess,
         })
     }
 }

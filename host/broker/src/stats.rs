@@ -100,6 +100,11 @@ pub struct Forgotten {
 }
 
 /// What one tenant keeps on the disk.
+    /// How long ago the oldest task should have been deleted that was left for the next look, in milliseconds;
+    /// 0 if none was. More than a moment means that tasks end faster than they can be deleted.
+    pub late_ms: u64,
+    /// How many tasks beyond what tenants may keep were left for the next look.
+    pub excess: u64,
 #[derive(Debug, Clone, Serialize)]
 pub struct TenantUsage {
     /// The tenant; empty for the default one.

@@ -110,7 +110,9 @@ impl Applier {
             }
             Change::Forget { header, keys } => {
                 moves.add(header.id, Some(header), None);
-                self.usages.forgot(rows, header.id)?;
+                if self.usages.forgot(rows, header.id)? {
+                    rows.forget_content(header.id)?;
+                }
                 rows.forget(header, keys)
             }
             Change::PutState {
@@ -245,7 +247,7 @@ impl<'a> Rows<'a> {
                 self.delete(Table::Log, &key::log(task, Seq(seq)))?;
             }
         }
-        self.forget_content(task)?;
+        // Short logs have none.
         self.delete(Table::Outline, &key::task(task))?;
         for config in &header.push {
             self.delete(Table::PushConfig, &key::push_config(task, config))?;
@@ -260,7 +262,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Most tasks have none. The rows are durable: a task is forgotten long after its last entry.
+    /// The rows are durable: a task is forgotten long after its last entry.
     fn forget_content(&mut self, task: TaskId) -> Result<(), ApplyError> {
         let prefix = key::task(task);
         let options = up_to(end_of_prefix(&prefix));

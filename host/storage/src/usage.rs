@@ -126,12 +126,12 @@ impl Usages {
         grown.content += content;
     }
 
-    /// A task goes, with its log. Its own state went when it ended.
-    pub(crate) fn forgot(&mut self, rows: &Rows<'_>, task: TaskId) -> Result<(), ApplyError> {
+    /// A task goes, with its log. Its own state went when it ended. Tells whether it has content.
+    pub(crate) fn forgot(&mut self, rows: &Rows<'_>, task: TaskId) -> Result<bool, ApplyError> {
         let held = Growth::of(self.counts.current(rows, &key::usage_of_task(task))?);
         let grown = self.of(task);
         (grown.log, grown.content) = (-held.log, -held.content);
-        Ok(())
+        Ok(held.content != 0)
     }
 
     /// A key of state has a value of so many bytes now.

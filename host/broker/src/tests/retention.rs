@@ -112,6 +112,26 @@ async fn a_tenant_keeps_so_many_ended_tasks() {
 }
 
 #[tokio::test]
+async fn what_is_left_for_the_next_look_is_told() {
+    let yard = yard(Some(AGE), Some(10)).await;
+    for number in 0..150 {
+        done(&yard, request(&number.to_string())).await;
+    }
+    yard.clock.advance(Duration::from_secs(AGE + 30));
+    let round = yard.broker.forget_due().await.unwrap();
+    assert_eq!((round.forgotten, round.excess), (128, 12));
+    assert!((30_000..31_000).contains(&round.late_ms), "{round:?}");
+    yard.clock.advance(Duration::from_secs(5));
+    let told = yard.broker.stats().forgotten.unwrap();
+    assert!((35_000..36_000).contains(&told.late_ms), "{told:?}");
+    assert_eq!(told.excess, 12);
+
+    let round = yard.broker.forget_due().await.unwrap();
+    assert_eq!((round.forgotten, round.excess, round.late_ms), (22, 0, 0));
+    assert_eq!(yard.broker.stats().forgotten.unwrap().late_ms, 0);
+}
+
+#[tokio::test]
 async fn an_idempotency_key_goes_with_its_task() {
     let yard = yard(Some(AGE), None).await;
     let keyed = || {

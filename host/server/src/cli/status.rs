@@ -46,6 +46,12 @@ struct Forgotten {
     ago_ms: u64,
     tasks: u64,
     in_use: u64,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    late_ms: u64,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    excess: u64,
 }
 
 /// Tasks that wait for people.
@@ -197,6 +203,13 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         let header = [
             "TENANT",
             "TASKS",
+        if last.late_ms > 0 || last.excess > 0 {
+            output.line(output.bold(format!(
+                "retention is behind: the oldest task is {} s late, {} are beyond the number that tenants may keep",
+                last.late_ms / 1_000,
+                last.excess
+            )))?;
+        }
             "LOG BYTES",
             "CONTENT BYTES",
             "STATE BYTES",

@@ -96,6 +96,8 @@ fn begin_with_zero() {
         "taskyard_streams",
         "taskyard_instances",
         "taskyard_tasks_to_forget_in_use",
+        "taskyard_tasks_to_forget",
+        "taskyard_retention_late_seconds",
         "taskyard_remote_children",
         "taskyard_delivery_lanes",
         "taskyard_clock_step_seconds",
@@ -207,6 +209,14 @@ fn describe() {
         (
             "taskyard_tls_certificate_expiry_timestamp_seconds",
             "When the TLS certificate ends, in seconds since 1970",
+        ),
+        (
+            "taskyard_retention_late_seconds",
+            "How long ago the oldest finished task should have been deleted that is left for the next look; 0 if none is",
+        ),
+        (
+            "taskyard_tasks_to_forget",
+            "Finished tasks beyond retention.max_tasks_per_tenant that are left for the next look",
         ),
         (
             "taskyard_oldest_commit_seconds",
