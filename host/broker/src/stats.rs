@@ -31,7 +31,7 @@ pub struct Stats {
     pub running: u32,
     /// Tasks that stand still until an operator looks at them.
     pub parked: u64,
-    /// Tasks that wait for people.
+    /// Tasks that wait for something outside.
     pub waiting: WaitingStats,
     /// How long the task at the head of the oldest line waits, in milliseconds.
     pub oldest_queued_ms: u64,
@@ -68,13 +68,16 @@ pub struct StoreStats {
     pub free_bytes: Option<u64>,
 }
 
-/// Tasks that wait for people.
+/// Tasks that wait for something outside, without taking anything but room on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct WaitingStats {
     /// Those that asked for input.
     pub input_required: u64,
     /// Those that asked for credentials.
     pub auth_required: u64,
+    /// Those that wait for a timer, a child, a message or the time of their start: all that have not ended, and
+    /// neither ask people, nor run, are queued or are parked. Counted one after the other, so a few may be missed.
+    pub suspended: u64,
 }
 
 /// Whether the host's time follows the system's clock.
@@ -97,14 +100,14 @@ pub struct Forgotten {
     /// How many should go too, and are still in use: their webhooks wait for news of them, or somebody
     /// follows them.
     pub in_use: u64,
-}
-
-/// What one tenant keeps on the disk.
     /// How long ago the oldest task should have been deleted that was left for the next look, in milliseconds;
     /// 0 if none was. More than a moment means that tasks end faster than they can be deleted.
     pub late_ms: u64,
     /// How many tasks beyond what tenants may keep were left for the next look.
     pub excess: u64,
+}
+
+/// What one tenant keeps on the disk.
 #[derive(Debug, Clone, Serialize)]
 pub struct TenantUsage {
     /// The tenant; empty for the default one.
@@ -137,8 +140,11 @@ impl Broker {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let now = self.shared.sources.clock.now();
-        let waiting = self.waiting_stats();
+        let (mut waiting, unfinished) = self.waiting_stats();
+        let parked = self.shared.parked.load(Ordering::Relaxed);
         let scheduler = self.scheduler();
+        let active = u64::from(scheduler.queued()) + u64::from(scheduler.running()) + parked;
+        waiting.suspended = unfinished.saturating_sub(active);
         let mut tenants: Vec<_> = scheduler
             .tenants()
             .map(|(tenant, queued, running, blocked_on)| TenantStats {
@@ -153,7 +159,7 @@ impl Broker {
         Stats {
             queued: scheduler.queued(),
             running: scheduler.running(),
-            parked: self.shared.parked.load(Ordering::Relaxed),
+            parked,
             waiting,
             oldest_queued_ms: scheduler
                 .oldest()
@@ -223,15 +229,22 @@ impl Broker {
         }
     }
 
-    /// What waits for people; nothing if it cannot be read.
-    fn waiting_stats(&self) -> WaitingStats {
-        let states = [TaskState::InputRequired, TaskState::AuthRequired];
+    /// What waits for people, and how many others have not ended; nothing if it cannot be read.
+    fn waiting_stats(&self) -> (WaitingStats, u64) {
+        let states = [
+            TaskState::InputRequired,
+            TaskState::AuthRequired,
+            TaskState::Submitted,
+            TaskState::Working,
+        ];
         let counted = self.shared.storage.count_in(states, MAX_COUNTED);
-        let [input_required, auth_required] = counted.unwrap_or_default();
-        WaitingStats {
+        let [input_required, auth_required, submitted, working] = counted.unwrap_or_default();
+        let waiting = WaitingStats {
             input_required,
             auth_required,
-        }
+            suspended: 0,
+        };
+        (waiting, submitted + working)
     }
 
     /// Says so if the disk does not answer. One that answered that it cannot write is no such case.

@@ -54,8 +54,12 @@ async fn a_disk_that_hangs_is_told_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_waits_for_people_is_shown() {
-    let host = Host::with(&["approval", "echo"], Settings::default()).await;
+async fn what_waits_is_shown() {
+    let host = Host::with(&["approval", "echo", "reminder"], Settings::default()).await;
+    let reminder = host.agent("reminder");
+    for _ in 0..2 {
+        reminder.begin(message("in 3600 s: tea")).await;
+    }
     for tenant in ["", "acme", "globex"] {
         let approval = host.agent("approval").of_tenant(tenant);
         approval.send(message("Deploy")).await;
@@ -69,6 +73,12 @@ async fn what_waits_for_people_is_shown() {
         status.contains("3 wait for people: 3 for input, 0 for credentials"),
         "{status}"
     );
+    eventually("the reminders being suspended", async || {
+        let status = taskyard(&host, &["status"]).exits(0).stdout;
+        let shown = "2 wait for a timer, a child, a message or their start";
+        (status.contains(shown) && status.contains("0 running, 0 in line")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

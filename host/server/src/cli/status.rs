@@ -54,11 +54,14 @@ struct Forgotten {
     excess: u64,
 }
 
-/// Tasks that wait for people.
+/// Tasks that wait for something outside.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Waiting {
     input_required: u64,
     auth_required: u64,
+    /// Not said by hosts of earlier versions.
+    #[serde(default)]
+    suspended: u64,
 }
 
 /// Whether the host can write.
@@ -171,11 +174,17 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
     let Waiting {
         input_required,
         auth_required,
+        suspended,
     } = waiting;
     if input_required + auth_required > 0 {
         output.line(format!(
             "{} wait for people: {input_required} for input, {auth_required} for credentials",
             input_required + auth_required
+        ))?;
+    }
+    if *suspended > 0 {
+        output.line(format!(
+            "{suspended} wait for a timer, a child, a message or their start"
         ))?;
     }
     if let Some(step) = clock.as_ref().and_then(|clock| clock.step_ms) {
@@ -194,6 +203,13 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         output.line(format!(
             "retention: {tasks} ended tasks deleted {seconds} s ago, {in_use} are to go and still in use"
         ))?;
+        if last.late_ms > 0 || last.excess > 0 {
+            output.line(output.bold(format!(
+                "retention is behind: the oldest task is {} s late, {} are beyond the number that tenants may keep",
+                last.late_ms / 1_000,
+                last.excess
+            )))?;
+        }
     }
     if !tenants.is_empty() {
         let header = ["TENANT", "IN LINE", "RUNNING", "BLOCKED ON"];
@@ -203,13 +219,6 @@ fn show(status: &Status, output: Output) -> anyhow::Result<()> {
         let header = [
             "TENANT",
             "TASKS",
-        if last.late_ms > 0 || last.excess > 0 {
-            output.line(output.bold(format!(
-                "retention is behind: the oldest task is {} s late, {} are beyond the number that tenants may keep",
-                last.late_ms / 1_000,
-                last.excess
-            )))?;
-        }
             "LOG BYTES",
             "CONTENT BYTES",
             "STATE BYTES",
