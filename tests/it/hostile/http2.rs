@@ -2,9 +2,13 @@
 //!
 //! Nothing of the answers is read. Memory stays bounded, and another connection is served.
 
-use tokio::io::AsyncReadExt as _;
+use std::time::Duration;
 
-use crate::support::{Host, Settings, in_time, message, raw, task};
+use futures::future::join_all;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::interval;
+
+use crate::support::{Host, Settings, eventually, in_time, message, raw, task};
 
 const MIB: u64 = 1 << 20;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -18,6 +22,7 @@ const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
@@ -142,4 +147,72 @@ async fn headers_have_a_limit_however_they_are_sent() {
     bomb.extend([0xbe; 12_000]);
     let block = frame(HEADERS, END_STREAM | END_HEADERS, 1, &bomb);
     attack(&host, "a bomb of headers", &block).await;
+}
+
+/// How often a client that wants nothing says so.
+const CHATTER: Duration = Duration::from_millis(50);
+
+/// Asks once, then answers the host's pings and sends `chatter` of its own, until the host closes the connection.
+async fn linger(host: &Host, chatter: &[u8]) {
+    let mut stream = raw::connect(host).await;
+    let request = frame(HEADERS, END_STREAM | END_HEADERS, 1, &get(host));
+    raw::send(&mut stream, &[opening(), request].concat()).await;
+    let (mut from, mut to) = stream.into_split();
+    let mut heard = Vec::new();
+    let mut pause = interval(CHATTER);
+    loop {
+        tokio::select! {
+            read = from.read_buf(&mut heard) => match read {
+                Ok(1..) => {
+                    for pinged in pings(&mut heard) {
+                        let _ = to.write_all(&frame(PING, ACK, 0, &pinged)).await;
+                    }
+                }
+                Ok(0) | Err(_) => return,
+            },
+            _ = pause.tick() => {
+                // Once it is closed, reading says so.
+                let _ = to.write_all(chatter).await;
+            }
+        }
+    }
+}
+
+/// What the pings among the frames that are there have in them; the rest of the frames is dropped.
+fn pings(heard: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut pings = Vec::new();
+    while let Some((head, rest)) = heard.split_at_checked(9)
+        && let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize
+        && let Some((payload, rest)) = rest.split_at_checked(length)
+    {
+        if head[3] == PING && head[4] & ACK == 0 {
+            pings.push(payload.to_vec());
+        }
+        *heard = rest.to_vec();
+    }
+    pings
+}
+
+#[tokio::test]
+async fn a_connection_that_only_chats_is_closed_and_its_descriptor_given_back() {
+    let settings = Settings::default().set("api.idle_seconds", 1);
+    let host = Host::with(&["echo"], settings).await;
+    host.agent("echo").send(message("warm up")).await;
+    let files = host.descriptors();
+    let chatter = [
+        Vec::new(),
+        frame(PING, 0, 0, &[7; 8]),
+        frame(PING, ACK, 0, &[7; 8]),
+        frame(SETTINGS, 0, 0, &[]),
+        frame(SETTINGS, ACK, 0, &[]),
+        frame(PRIORITY, 0, 5, &[0, 0, 0, 3, 16]),
+        frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()),
+        frame(RST_STREAM, 0, 1, &8_u32.to_be_bytes()),
+    ];
+    let lingering = chatter.iter().map(|chatter| linger(&host, chatter));
+    in_time("all connections being closed", join_all(lingering)).await;
+    eventually("all descriptors being given back", async || {
+        (host.descriptors() <= files).then_some(())
+    })
+    .await;
 }
