@@ -58,7 +58,7 @@ pub use operator::{
 };
 pub use outbox::{Delivery, NextDelivery};
 pub use probe::{Difference, Fit, Probe, Prober, Trial};
-pub use push::{PushRequest, WebhookPolicy};
+pub use push::{NotTaken, PushRequest, WebhookPolicy};
 pub use remotes::RemoteWork;
 pub use run::Run;
 pub use send::{IdempotencyKey, SendRequest, Sent, Wishes};

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use taskyard_storage::Lane;
 use taskyard_task::commit::DeliveryState;
 use taskyard_task::wire::{self, Notification, Projection};
-use taskyard_task::{Change, Commit, Header, PushConfig, Seq, TaskId, Timestamp, WireVersion};
+use taskyard_task::{
+    Change, Commit, Header, PushConfig, Seq, TaskId, Tenant, Timestamp, WireVersion,
+};
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
@@ -102,6 +104,8 @@ pub struct Delivery {
     pub lane: Lane,
     /// The entry that it is about; unique within the lane.
     pub seq: Seq,
+    /// Whose task it is about.
+    pub tenant: Tenant,
     /// Where to.
     pub config: PushConfig,
     /// What to say (A2A 4.3.3).
@@ -144,7 +148,7 @@ impl Broker {
                 Some(config) => self.payload(config, lane.task, seq)?,
                 None => None,
             };
-            let (Some(config), Some(payload)) = (config, payload) else {
+            let (Some(config), Some((tenant, payload))) = (config, payload) else {
                 // The configuration was removed while its row was on the way, or its version of the
                 // protocol has no words for the event.
                 self.forget(lane, seq).await?;
@@ -153,6 +157,7 @@ impl Broker {
             return Ok(NextDelivery::Due(Box::new(Delivery {
                 lane: lane.clone(),
                 seq,
+                tenant,
                 config,
                 payload,
                 state,
@@ -224,21 +229,23 @@ impl Broker {
         config: &PushConfig,
         task: TaskId,
         seq: Seq,
-    ) -> Result<Option<Notification>, Error> {
+    ) -> Result<Option<(Tenant, Notification)>, Error> {
         let Some(header) = self.shared.storage.header(task)? else {
             return Ok(None);
         };
         let Some(event) = self.event(&header, seq)? else {
             return Ok(None);
         };
-        match config.version {
-            WireVersion::V1 => Ok(Some(Notification::V1(Box::new(event)))),
+        let tenant = header.tenant.clone();
+        let notification = match config.version {
+            WireVersion::V1 => Notification::V1(Box::new(event)),
             WireVersion::V03 if wire::is_news_to_v03(&event) => {
                 let task = self.task_at(header, seq)?;
-                Ok(Some(Notification::V03(Box::new(task))))
+                Notification::V03(Box::new(task))
             }
-            WireVersion::V03 => Ok(None),
-        }
+            WireVersion::V03 => return Ok(None),
+        };
+        Ok(Some((tenant, notification)))
     }
 
     fn event(&self, header: &Header, seq: Seq) -> Result<Option<a2a::StreamResponse>, Error> {

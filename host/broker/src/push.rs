@@ -1,9 +1,10 @@
 //! The four operations on notification configurations (A2A 3.1.7 to 3.1.10).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use taskyard_task::{AgentName, Input, PushConfig, TaskId, TaskState, WireVersion};
+use taskyard_task::{AgentName, Input, PushConfig, TaskId, TaskState, Tenant, WireVersion};
 
 use crate::broker::Broker;
 use crate::error::Error;
@@ -43,8 +44,33 @@ impl std::fmt::Debug for PushRequest {
 
 /// Port: decides whether the host may post to a URL. Implemented where the posting is done.
 pub trait WebhookPolicy: Send + Sync {
-    /// `Err` says why not, for the client.
-    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), String>>;
+    /// Whether it may, for a tenant.
+    fn check<'a>(&'a self, tenant: &'a Tenant, url: &'a str)
+    -> BoxFuture<'a, Result<(), NotTaken>>;
+}
+
+/// Why a webhook is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The client's to mend: what is wrong with the URL.
+    Refused(String),
+    /// It could not be looked at, as the tenant has too much looked at already.
+    Busy(String),
+}
+
+/// When it may be worth trying again after [`NotTaken::Busy`].
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl From<NotTaken> for Error {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Refused(why) => Self::WebhookRefused(why),
+            NotTaken::Busy(what) => Self::QueueFull {
+                what,
+                retry_after: RETRY_AFTER,
+            },
+        }
+    }
 }
 
 impl Broker {
@@ -57,7 +83,8 @@ impl Broker {
     /// Registers a webhook.
     ///
     /// # Errors
-    /// [`Error::WebhookRefused`], [`Error::TaskNotFound`], [`Error::Refused`] if there are too many.
+    /// [`Error::WebhookRefused`], [`Error::TaskNotFound`], [`Error::Refused`] if there are too many,
+    /// [`Error::QueueFull`] if too many are being looked at.
     pub async fn put_push_config(
         &self,
         caller: &Caller,
@@ -67,7 +94,7 @@ impl Broker {
     ) -> Result<PushConfig, Error> {
         self.visible(caller, agent, task)?;
         self.check_disk_for(&caller.tenant)?;
-        self.check_webhook(&request).await?;
+        self.check_webhook(&caller.tenant, &request).await?;
         let config = self.push_config_of(request);
         let input = Input::PutPushConfig(config.clone());
         self.change_for_caller(task, input, |header| caller.may_see(agent, header))
@@ -137,7 +164,11 @@ impl Broker {
         Ok(())
     }
 
-    pub(crate) async fn check_webhook(&self, request: &PushRequest) -> Result<(), Error> {
+    pub(crate) async fn check_webhook(
+        &self,
+        tenant: &Tenant,
+        request: &PushRequest,
+    ) -> Result<(), Error> {
         for (field, value) in [
             ("id", request.id.as_ref()),
             ("url", Some(&request.url)),
@@ -148,10 +179,7 @@ impl Broker {
             check_field(field, value)?;
         }
         match self.shared.webhooks.get() {
-            Some(policy) => policy
-                .check(&request.url)
-                .await
-                .map_err(Error::WebhookRefused),
+            Some(policy) => Ok(policy.check(tenant, &request.url).await?),
             None => Err(Error::WebhookRefused(
                 "this host posts to no webhooks".to_owned(),
             )),

@@ -172,7 +172,7 @@ impl Broker {
     ) -> Result<(), Error> {
         self.keep_known_references(caller, &mut request.message)?;
         if let Some(push) = &request.push {
-            self.check_webhook(push).await?;
+            self.check_webhook(&caller.tenant, push).await?;
         }
         if request.task.is_none() {
             let now = self.shared.sources.clock.now();

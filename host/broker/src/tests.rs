@@ -24,7 +24,7 @@ use taskyard_task::content::Message;
 use taskyard_task::decide::Outcome;
 use taskyard_task::{
     AgentName, ArtifactSpec, Entry, Event, InputKind, Manifest, Observation, Part, Seq, TaskState,
-    Timestamp,
+    Tenant, Timestamp,
 };
 use tempfile::TempDir;
 

@@ -22,6 +22,8 @@ use crate::schedule::{Schedule, Verdict};
 
 /// How long a lane rests when the broker cannot say or take what is due in it.
 const BROKER_PAUSE_MS: u64 = 1_000;
+/// The same while the names of its tenant wait to be looked up.
+const BUSY_PAUSE_MS: u64 = 5_000;
 /// The longest sleep: the clock may be set while the loop waits.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
@@ -149,6 +151,8 @@ impl<O: Outbox> Dispatcher<O> {
     async fn report(&self, delivery: &Delivery, outcome: Outcome) -> Verdict {
         let (problem, hopeless) = match outcome {
             Outcome::Delivered => return self.delivered(delivery).await,
+            // The webhook is not to blame, and is not given up for it.
+            Outcome::Busy => return self.busy(&delivery.lane),
             Outcome::Failed(problem) => (problem, false),
             Outcome::Hopeless(problem) => (problem, true),
         };
@@ -183,7 +187,16 @@ impl<O: Outbox> Dispatcher<O> {
 
     fn pause(&self, lane: &Lane, error: &taskyard_broker::Error) -> Verdict {
         debug!(task = %lane.task, config = lane.config, %error, "a delivery is put off");
-        Verdict::Later(self.clock.now().plus_millis(BROKER_PAUSE_MS))
+        self.later(BROKER_PAUSE_MS)
+    }
+
+    fn busy(&self, lane: &Lane) -> Verdict {
+        debug!(task = %lane.task, config = lane.config, "a delivery waits for its name to be looked up");
+        self.later(BUSY_PAUSE_MS)
+    }
+
+    fn later(&self, millis: u64) -> Verdict {
+        Verdict::Later(self.clock.now().plus_millis(millis))
     }
 }
 

@@ -4,9 +4,11 @@
 //! has then, and for the addresses that its name has when a connection is made. A name that has no address
 //! when it is registered may have one by then, so it is taken.
 
+use futures::TryFutureExt as _;
 use futures::future::BoxFuture;
-use taskyard_broker::WebhookPolicy;
-use taskyard_outbound::Guard;
+use taskyard_broker::{NotTaken, WebhookPolicy};
+use taskyard_outbound::{Guard, on_behalf_of};
+use taskyard_task::Tenant;
 use url::{Host, Url};
 
 use crate::config::{Config, Error};
@@ -85,13 +87,14 @@ impl UrlGuard {
     ///
     /// # Errors
     /// What is wrong with the URL.
-    pub async fn check(&self, url: &str) -> Result<(), Refused> {
+    pub async fn check(&self, tenant: &Tenant, url: &str) -> Result<(), Refused> {
         let url = self.parse(url)?;
         let Some(Host::Domain(host)) = url.host() else {
             return Ok(());
         };
         let port = url.port_or_known_default().unwrap_or_default();
-        match self.0.resolve(host, port).await {
+        let found = on_behalf_of(tenant.as_str(), self.0.resolve(host, port));
+        match found.await {
             Ok(_) | Err(taskyard_outbound::Refused::Unresolved { .. }) => Ok(()),
             Err(special) => Err(special.into()),
         }
@@ -99,8 +102,18 @@ impl UrlGuard {
 }
 
 impl WebhookPolicy for UrlGuard {
-    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move { self.check(url).await.map_err(|refused| refused.to_string()) })
+    fn check<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        url: &'a str,
+    ) -> BoxFuture<'a, Result<(), NotTaken>> {
+        let checked = self.check(tenant, url);
+        Box::pin(checked.map_err(|refused| match refused {
+            Refused::Host(taskyard_outbound::Refused::Busy) => {
+                NotTaken::Busy(format!("the webhook's URL {refused}"))
+            }
+            refused => NotTaken::Refused(refused.to_string()),
+        }))
     }
 }
 
@@ -177,7 +190,9 @@ mod tests {
     #[tokio::test]
     async fn names_are_judged_by_their_addresses() {
         assert_eq!(
-            guard(&[]).check("http://localhost/").await,
+            guard(&[])
+                .check(&Tenant::default(), "http://localhost/")
+                .await,
             Err(Refused::Host(Special("a loopback address")))
         );
     }
@@ -185,7 +200,12 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_an_address_is_judged_at_each_delivery() {
         let guard = guard(&[]);
-        assert_eq!(guard.check("http://nothing.invalid/").await, Ok(()));
+        assert_eq!(
+            guard
+                .check(&Tenant::default(), "http://nothing.invalid/")
+                .await,
+            Ok(())
+        );
         let unresolved = guard.addresses().resolve("nothing.invalid", 80).await;
         assert!(
             matches!(unresolved, Err(Unresolved { .. })),
@@ -202,14 +222,21 @@ mod tests {
             "http://192.168.0.7/",
             "http://[fd00::1]/",
         ] {
-            assert_eq!(allowed.check(url).await, Ok(()), "{url}");
+            assert_eq!(
+                allowed.check(&Tenant::default(), url).await,
+                Ok(()),
+                "{url}"
+            );
         }
         for url in [
             "http://127.0.0.1/",
             "http://10.2.0.1/",
             "http://192.168.0.8/",
         ] {
-            assert!(allowed.check(url).await.is_err(), "{url}");
+            assert!(
+                allowed.check(&Tenant::default(), url).await.is_err(),
+                "{url}"
+            );
         }
         let config = Config {
             allow: vec!["10.0.0.0/99".to_owned()],
@@ -225,7 +252,13 @@ mod tests {
             ..Config::default()
         };
         let guard = UrlGuard::new(&config).unwrap();
-        assert_eq!(guard.check("http://127.0.0.1:9/").await, Ok(()));
-        assert_eq!(guard.check("http://localhost:9/").await, Ok(()));
+        assert_eq!(
+            guard.check(&Tenant::default(), "http://127.0.0.1:9/").await,
+            Ok(())
+        );
+        assert_eq!(
+            guard.check(&Tenant::default(), "http://localhost:9/").await,
+            Ok(())
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use taskyard_broker::Delivery;
-use taskyard_outbound::{client, describe};
+use taskyard_outbound::{Refused, client, describe, on_behalf_of};
 use url::form_urlencoded::byte_serialize;
 
 use crate::config::{Config, Error};
@@ -34,6 +34,8 @@ pub(crate) enum Outcome {
     Delivered,
     /// It may work later.
     Failed(String),
+    /// It was not tried: too many names of the tenant's webhooks are being looked up.
+    Busy,
     /// It cannot work until the webhook is registered anew.
     Hopeless(String),
 }
@@ -68,8 +70,10 @@ impl Poster {
             Ok(request) => request,
             Err(problem) => return Outcome::Hopeless(problem),
         };
-        match self.client.execute(request).await {
+        let tenant = delivery.tenant.as_str();
+        match on_behalf_of(tenant, self.client.execute(request)).await {
             Ok(answer) => judge(answer).await,
+            Err(error) if Refused::is_busy(&error) => Outcome::Busy,
             Err(error) => Outcome::Failed(describe(error)),
         }
     }

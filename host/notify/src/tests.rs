@@ -10,7 +10,7 @@ use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
 use taskyard_task::commit::DeliveryState;
 use taskyard_task::wire::Notification;
-use taskyard_task::{Digest, PushConfig, Seq, Timestamp, WireVersion};
+use taskyard_task::{Digest, PushConfig, Seq, Tenant, Timestamp, WireVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -143,6 +143,7 @@ impl Outbox for Scripted {
         Ok(NextDelivery::Due(Box::new(Delivery {
             lane: lane.clone(),
             seq: Seq(seq),
+            tenant: Tenant::default(),
             config: self.0.config.clone(),
             payload: match self.0.config.version {
                 WireVersion::V1 => payload(seq),

@@ -4,6 +4,7 @@
 //! the very addresses that were judged, so a name that changes in between gains nothing.
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
 use crate::address::special;
-use crate::lookup::Lookup;
+use crate::lookup::{Failed, Lookup};
 
 /// The exceptions that an operator makes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +44,19 @@ pub enum Refused {
         /// What the resolver said.
         problem: String,
     },
+    /// Too much is being looked up to look this up as well.
+    #[error("names a host, and too many are being looked up now")]
+    Busy,
+}
+
+impl Refused {
+    /// Whether a request failed only because too much is being looked up.
+    #[must_use]
+    pub fn is_busy(error: &reqwest::Error) -> bool {
+        let causes = std::iter::successors(error.source(), |&error| error.source());
+        let mut refused = causes.filter_map(|cause| cause.downcast_ref::<Self>());
+        refused.any(|refused| *refused == Self::Busy)
+    }
 }
 
 /// Says which hosts may be connected to. Cheap to clone.
@@ -92,12 +106,23 @@ impl Guard {
     /// # Errors
     /// If there are none, or one of them is special and the operator made no exception.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
-        match self.lookup.addresses(host, port).await {
+        let found = self.lookup.addresses(host, port);
+        self.judge_found(host, port, found.await)
+    }
+
+    fn judge_found(
+        &self,
+        host: &str,
+        port: u16,
+        found: Result<Vec<SocketAddr>, Failed>,
+    ) -> Result<Vec<SocketAddr>, Refused> {
+        match found {
             Ok(addresses) => {
                 self.rules.judge_all(host, &addresses)?;
                 Ok(addresses)
             }
-            Err(error) => {
+            Err(Failed::Busy) => Err(Refused::Busy),
+            Err(Failed::Unresolved(error)) => {
                 if is_loopback(host) {
                     // Some resolvers know it by one spelling only.
                     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -162,9 +187,10 @@ fn is_loopback(host: &str) -> bool {
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
+        // Port 0 stands for that of the URL. Who asks is known here and now.
+        let found = self.lookup.addresses(name.as_str(), 0);
         Box::pin(async move {
-            // Port 0 stands for that of the URL.
-            let addresses = Guard::resolve(&guard, name.as_str(), 0).await?;
+            let addresses = guard.judge_found(name.as_str(), 0, found.await)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

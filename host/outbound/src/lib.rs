@@ -29,6 +29,7 @@ pub use client::{client, describe};
 pub use config::{Config, Error};
 pub use direct::Direct;
 pub use guard::{Guard, GuardConfig, NoException, Refused};
+pub use lookup::on_behalf_of;
 pub use outbound::Outbound;
 pub use request::{Request, Retry};
 pub use secrets::Secrets;

@@ -16,6 +16,7 @@ mod http1;
 mod http2;
 mod idle;
 mod json;
+mod names;
 mod open_host;
 mod outbound;
 mod soak;

@@ -6,10 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use serde_json::{Value, json};
-use taskyard_broker::{Broker, DeployRequest, Error, Inspector, Sources, WebhookPolicy};
+use taskyard_broker::{Broker, DeployRequest, Error, Inspector, NotTaken, Sources, WebhookPolicy};
 use taskyard_clock::{Clock, IdSource};
 use taskyard_signing::Keyring;
-use taskyard_task::{AgentName, Manifest, Skill};
+use taskyard_task::{AgentName, Manifest, Skill, Tenant};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -60,10 +60,15 @@ fn skill(id: &str) -> Skill {
 struct OnlyHttps;
 
 impl WebhookPolicy for OnlyHttps {
-    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), String>> {
-        let allowed = url.starts_with("https://");
-        let refusal = || "must use https".to_owned();
-        ready(allowed.then_some(()).ok_or_else(refusal)).boxed()
+    fn check<'a>(&'a self, _: &'a Tenant, url: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
+        let judged = match url {
+            _ if !url.starts_with("https://") => {
+                Err(NotTaken::Refused("must use https".to_owned()))
+            }
+            "https://slow.example.com/" => Err(NotTaken::Busy("too much is asked".to_owned())),
+            _ => Ok(()),
+        };
+        ready(judged).boxed()
     }
 }
 

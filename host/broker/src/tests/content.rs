@@ -166,7 +166,7 @@ async fn a_lane_goes_on_behind_what_was_delivered() {
 struct Anywhere;
 
 impl WebhookPolicy for Anywhere {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn check<'a>(&'a self, _: &'a Tenant, _: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
         std::future::ready(Ok(())).boxed()
     }
 }

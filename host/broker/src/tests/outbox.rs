@@ -9,7 +9,7 @@ use super::*;
 struct Anywhere;
 
 impl WebhookPolicy for Anywhere {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn check<'a>(&'a self, _: &'a Tenant, _: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
         std::future::ready(Ok(())).boxed()
     }
 }
@@ -18,7 +18,7 @@ impl WebhookPolicy for Anywhere {
 struct Unsure;
 
 impl WebhookPolicy for Unsure {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn check<'a>(&'a self, _: &'a Tenant, _: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
         std::future::pending().boxed()
     }
 }

@@ -10,7 +10,7 @@ use crate::push::{PushRequest, WebhookPolicy};
 struct AnyWebhook;
 
 impl WebhookPolicy for AnyWebhook {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn check<'a>(&'a self, _: &'a Tenant, _: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
         ready(Ok(())).boxed()
     }
 }

@@ -166,7 +166,7 @@ async fn urgent_tasks_go_first_before_and_after_a_restart() {
 struct Anywhere;
 
 impl WebhookPolicy for Anywhere {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+    fn check<'a>(&'a self, _: &'a Tenant, _: &'a str) -> BoxFuture<'a, Result<(), NotTaken>> {
         std::future::ready(Ok(())).boxed()
     }
 }
