@@ -68,10 +68,11 @@ fn check_parent(key: &str, folder: &Path, findings: &mut Findings) {
 
 /// Checks the files of the data folder: some may belong to another user, under whom the host ran once.
 pub(super) fn check_files(data_dir: &Path, findings: &mut Findings) {
-    let Ok(about) = data_dir.metadata() else {
+    let about = data_dir.metadata().ok();
+    let Some(about) = about.filter(Metadata::is_dir) else {
         return;
     };
-    if about.is_dir() && is_open_to_others(&about) {
+    if is_open_to_others(&about) {
         findings.warning(format!(
             "data_dir: other users of this machine can look into {}, which holds clients' credentials: chmod 700",
             data_dir.display()
