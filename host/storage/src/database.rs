@@ -207,6 +207,15 @@ fn patient_compactions() -> Result<Env, rocksdb::Error> {
     Ok(env)
 }
 
+/// How a database is looked at without opening it for writing.
+pub(crate) fn looking() -> Options {
+    let mut options = Options::default();
+    // IMPORTANT: as the host has it. RocksDB would note that logs are not tracked any more, and crashes where it
+    // may not write.
+    options.set_track_and_verify_wals_in_manifest(true);
+    options
+}
+
 fn table_options(table: Table, cache: &Cache) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);

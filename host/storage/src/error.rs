@@ -124,7 +124,10 @@ impl OpenError {
 /// It says what it did, to which file, and what the system answered, with `: ` in between.
 #[must_use]
 pub fn without_paths(text: &str) -> String {
-    let parts = text.split(": ").filter(|part| !part.contains('/'));
+    // The only text of the system that looks like a path.
+    const EIO: &str = "Input/output error";
+    let is_said = |part: &&str| part.starts_with(EIO) || !part.contains('/');
+    let parts = text.split(": ").filter(is_said);
     parts.collect::<Vec<_>>().join(": ")
 }
 
@@ -163,7 +166,11 @@ mod tests {
             ),
             (
                 "IO error: While fsync: a/b.sst: Input/output error",
-                "IO error: While fsync",
+                "IO error: While fsync: Input/output error",
+            ),
+            (
+                "Input/output error (os error 5)",
+                "Input/output error (os error 5)",
             ),
             ("the committer panicked", "the committer panicked"),
             ("", ""),

@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use rocksdb::{DB, DEFAULT_COLUMN_FAMILY_NAME, Options, WriteOptions};
+use rocksdb::{DB, DEFAULT_COLUMN_FAMILY_NAME, WriteOptions};
 use serde::Serialize;
 
 use crate::claim::Claim;
+use crate::database::looking;
 use crate::error::OpenError;
 use crate::key;
 use crate::open::{Config, Storage};
@@ -140,7 +141,7 @@ enum Said {
 
 /// Reads the format of a database that is not open here. Reads no table but the one that has it.
 fn read_unopened(folder: &Path) -> Result<Said, rocksdb::Error> {
-    let mut options = Options::default();
+    let mut options = looking();
     options.set_max_open_files(FILES);
     let exists = folder.join("CURRENT").is_file();
     if !exists || !DB::list_cf(&options, folder)?.contains(&Table::Meta.name().to_owned()) {

@@ -10,9 +10,10 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rocksdb::{DB, Options};
+use rocksdb::DB;
 use taskyard_task::Partition;
 
+use crate::database::looking;
 use crate::error::OpenError;
 use crate::key;
 use crate::marker::{self, Acknowledged, Found, Marker};
@@ -178,8 +179,7 @@ impl Expected {
 
 /// How far the database comes, without writing anything.
 fn look(folder: &Path) -> Result<Acknowledged, rocksdb::Error> {
-    let mut options = Options::default();
-    options.set_track_and_verify_wals_in_manifest(true);
+    let options = looking();
     let tables = DB::list_cf(&options, folder)?;
     let db = DB::open_cf_for_read_only(&options, folder, tables, false)?;
     found_in(&db)

@@ -4,12 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
+use rocksdb::{DB, DBRawIterator, ReadOptions};
 
 use super::DoctorError;
 use super::finding::{Findings, Mending};
 use super::place::Place;
-use crate::database;
+use crate::database::{self, looking};
 use crate::error::OpenError;
 use crate::format::FORMAT;
 use crate::recovery;
@@ -109,10 +109,7 @@ pub(super) fn walk<'a>(db: &'a DB, table: Table, findings: &mut Findings<'_>) ->
 
 fn open(folder: &Path) -> Result<DB, rocksdb::Error> {
     // All tables are opened, so one whose end is damaged is found now.
-    let mut options = Options::default();
-    // IMPORTANT: as the host has it. RocksDB would note that logs are not tracked any more, and crashes where it
-    // may not write.
-    options.set_track_and_verify_wals_in_manifest(true);
+    let options = looking();
     let tables = DB::list_cf(&options, folder)?;
     DB::open_cf_for_read_only(&options, folder, tables, false)
 }
