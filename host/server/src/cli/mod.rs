@@ -25,6 +25,7 @@ mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -171,14 +172,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
+/// What letting go of everything may take once the work is done.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
 fn block_on(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let done = runtime.block_on(work);
-    // What computes on and cannot be stopped, such as a component that is being compiled, ends with the process.
-    runtime.shutdown_background();
+    // The threads of a database must be gone before the process ends, or it aborts: whoever still has it lets go
+    // now. What hangs ends with the process.
+    runtime.shutdown_timeout(LAST_MOMENT);
     done
 }
 
