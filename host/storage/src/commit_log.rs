@@ -10,7 +10,7 @@ use rocksdb::{WriteBatch, WriteOptions};
 use taskyard_task::{Commit, Partition};
 
 use crate::apply::{Applier, ApplyError};
-use crate::database::Database;
+use crate::database::{Database, column};
 use crate::key;
 use crate::marker::{Acknowledged, Marker};
 use crate::read::ReadError;
@@ -114,8 +114,7 @@ impl LocalLog {
         let mut batch = WriteBatch::default();
         let commits = group.iter().map(|numbered| &numbered.commit);
         self.applier.apply(tables.db(), &mut batch, commits)?;
-        let meta = tables.db().cf_handle(Table::Meta.name());
-        let meta = meta.ok_or(ApplyError::NoTable(Table::Meta.name()))?;
+        let meta = column(tables.db(), Table::Meta)?;
         let last = last_numbers(group);
         for (&partition, number) in &last {
             batch.put_cf(meta, key::last_commit(partition), number.to_be_bytes());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Env,
-    ErrorKind, Options,
+    ErrorKind, Options, ReadOptions,
 };
 
 use crate::apply::ApplyError;
@@ -213,6 +213,21 @@ pub(crate) fn looking() -> Options {
     // IMPORTANT: as the host has it. RocksDB would note that logs are not tracked any more, and crashes where it
     // may not write.
     options.set_track_and_verify_wals_in_manifest(true);
+    options
+}
+
+/// Opens all tables of a database without writing anything, so one whose end is damaged is found now.
+pub(crate) fn look(folder: &Path) -> Result<DB, rocksdb::Error> {
+    let options = looking();
+    let tables = DB::list_cf(&options, folder)?;
+    DB::open_cf_for_read_only(&options, folder, tables, false)
+}
+
+/// How everything is read once: checked, and without taking the place in memory of what clients read lately.
+pub(crate) fn passing() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_verify_checksums(true);
+    options.fill_cache(false);
     options
 }
 

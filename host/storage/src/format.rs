@@ -151,6 +151,14 @@ fn read_unopened(folder: &Path) -> Result<Said, rocksdb::Error> {
     read(&DB::open_cf_for_read_only(&options, folder, tables, false)?)
 }
 
+/// The format of a database, if it says a number.
+pub(crate) fn number(db: &DB) -> Result<Option<u32>, rocksdb::Error> {
+    Ok(match read(db)? {
+        Said::Format(number) => Some(number),
+        Said::Nothing | Said::Nonsense => None,
+    })
+}
+
 fn read(db: &DB) -> Result<Said, rocksdb::Error> {
     let Some(meta) = db.cf_handle(Table::Meta.name()) else {
         return Ok(Said::Nothing);

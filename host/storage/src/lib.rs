@@ -55,6 +55,6 @@ pub use open::{Config, Storage};
 pub use operator::ParkedRow;
 pub use read::{ReadError, WorkItem};
 pub use scrub::Scrub;
-pub use space::Space;
+pub use space::{Space, file_system};
 pub use state::{Expired, StateKeys};
 pub use usage::Usage;

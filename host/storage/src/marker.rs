@@ -83,6 +83,16 @@ pub(crate) enum Found {
     Told(u64, Box<Acknowledged>),
 }
 
+impl Found {
+    /// The turn in which it was written last, and what it tells.
+    pub(crate) fn into_told(self) -> (u64, Acknowledged) {
+        match self {
+            Self::Told(turn, told) => (turn, *told),
+            Self::Nothing | Self::Damaged => (0, Acknowledged::default()),
+        }
+    }
+}
+
 /// Reads the marker of a data folder.
 ///
 /// # Errors

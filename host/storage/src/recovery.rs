@@ -13,7 +13,7 @@ use std::path::Path;
 use rocksdb::DB;
 use taskyard_task::Partition;
 
-use crate::database::looking;
+use crate::database::look;
 use crate::error::OpenError;
 use crate::key;
 use crate::marker::{self, Acknowledged, Found, Marker};
@@ -41,10 +41,7 @@ pub(crate) fn check(config: &Config, folder: &Path) -> Result<Expected, OpenErro
             "the marker of the data folder cannot be read; a loss at the end of the last log would go unnoticed"
         );
     }
-    let (turn, told) = match found {
-        Found::Told(turn, told) => (turn, *told),
-        Found::Nothing | Found::Damaged => (0, Acknowledged::default()),
-    };
+    let (turn, told) = found.into_told();
     let expected = Expected { turn, told };
     let loss = match exists {
         true => {
@@ -81,7 +78,8 @@ impl Expected {
         if is_whole && scan.acknowledged >= self.told.sequence {
             return None;
         }
-        let found = match look(folder) {
+        // How far the database comes, without writing anything.
+        let found = match look(folder).and_then(|db| found_in(&db)) {
             Ok(found) => found,
             Err(error) => {
                 let cost = "it is not known what that affects".to_owned();
@@ -177,14 +175,6 @@ impl Expected {
     }
 }
 
-/// How far the database comes, without writing anything.
-fn look(folder: &Path) -> Result<Acknowledged, rocksdb::Error> {
-    let options = looking();
-    let tables = DB::list_cf(&options, folder)?;
-    let db = DB::open_cf_for_read_only(&options, folder, tables, false)?;
-    found_in(&db)
-}
-
 /// The last commits that a database has.
 pub(crate) fn found_in(db: &DB) -> Result<Acknowledged, rocksdb::Error> {
     let mut found = Acknowledged {
@@ -202,16 +192,6 @@ pub(crate) fn found_in(db: &DB) -> Result<Acknowledged, rocksdb::Error> {
         }
     }
     Ok(found)
-}
-
-/// The format of a database, if it says so.
-pub(crate) fn format_in(db: &DB) -> Result<Option<u32>, rocksdb::Error> {
-    let Some(meta) = db.cf_handle(Table::Meta.name()) else {
-        return Ok(None);
-    };
-    let stored = db.get_pinned_cf(meta, key::FORMAT)?;
-    let stored = stored.and_then(|bytes| <[u8; 4]>::try_from(bytes.as_ref()).ok());
-    Ok(stored.map(u32::from_be_bytes))
 }
 
 /// Whether there is a database: a file that names the list of its files, and that list.

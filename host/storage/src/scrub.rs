@@ -2,9 +2,10 @@
 //!
 //! The database checks the checksum of each block that it reads, and tells of a wrong one only then.
 
-use rocksdb::{DB, ReadOptions};
+use rocksdb::DB;
 
 use crate::damage;
+use crate::database::passing;
 use crate::open::Storage;
 use crate::read::ReadError;
 use crate::table::Table;
@@ -84,14 +85,10 @@ fn read(
     from: Option<Vec<u8>>,
     bytes: usize,
 ) -> Result<Option<Vec<u8>>, rocksdb::Error> {
-    let mut options = ReadOptions::default();
-    options.set_verify_checksums(true);
-    // What clients read lately stays in memory.
-    options.fill_cache(false);
     let Some(family) = db.cf_handle(table.name()) else {
         return Ok(None);
     };
-    let mut rows = db.raw_iterator_cf_opt(family, options);
+    let mut rows = db.raw_iterator_cf_opt(family, passing());
     match from {
         Some(key) => rows.seek(key),
         None => rows.seek_to_first(),

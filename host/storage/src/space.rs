@@ -20,13 +20,22 @@ pub struct Space {
 /// # Errors
 /// What the system says.
 pub(crate) fn measure(folder: &Path) -> io::Result<Space> {
-    let system = rustix::fs::statvfs(folder)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+    let (free_bytes, total_bytes) = file_system(folder)?;
     Ok(Space {
         used_bytes: used(folder)?,
-        free_bytes: bytes(system.f_bavail),
-        total_bytes: bytes(system.f_blocks),
+        free_bytes,
+        total_bytes,
     })
+}
+
+/// What the file system of a folder has left for this user, and how large it is, in bytes.
+///
+/// # Errors
+/// What the system says.
+pub fn file_system(folder: &Path) -> io::Result<(u64, u64)> {
+    let system = rustix::fs::statvfs(folder)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+    Ok((bytes(system.f_bavail), bytes(system.f_blocks)))
 }
 
 fn used(folder: &Path) -> io::Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::statvfs;
+use taskyard_storage::file_system;
 
 use crate::config::Config;
 use crate::descriptors::{self, Budget};
@@ -33,11 +33,9 @@ fn look_at_memory(wanted: Option<u64>, available: Option<u64>, findings: &mut Fi
 
 fn look_at_disk(config: &Config, findings: &mut Findings) {
     let existing = config.data_dir.ancestors().find(|above| above.is_dir());
-    let Ok(system) = statvfs(existing.unwrap_or(Path::new("."))) else {
+    let Ok((free, total)) = file_system(existing.unwrap_or(Path::new("."))) else {
         return;
     };
-    let free = system.f_bavail.saturating_mul(system.f_frsize);
-    let total = system.f_blocks.saturating_mul(system.f_frsize);
     if let Some(reserve) = config.storage.reserve_bytes.filter(|most| *most > free) {
         findings.warning(format!(
             "storage.reserve_bytes: is {reserve}, and the file system of the data folder has {free} bytes left; \

@@ -4,15 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rocksdb::{DB, DBRawIterator, ReadOptions};
+use rocksdb::{DB, DBRawIterator};
 
 use super::DoctorError;
 use super::finding::{Findings, Mending};
 use super::place::Place;
-use crate::database::{self, looking};
+use crate::database::{self, look, passing};
 use crate::error::OpenError;
-use crate::format::FORMAT;
-use crate::recovery;
+use crate::format::{self, FORMAT};
 use crate::table::Table;
 
 /// Bytes of a key that count when a readable one is looked for after a damaged place.
@@ -37,7 +36,7 @@ impl Source {
         findings: &mut Findings<'_>,
     ) -> Result<Option<Self>, OpenError> {
         let folder = data.join("db");
-        let (db, is_as_it_was) = match open(&folder) {
+        let (db, is_as_it_was) = match look(&folder) {
             Ok(db) => (db, true),
             Err(error) => {
                 let affects = "nothing can be read before it is mended".to_owned();
@@ -49,11 +48,11 @@ impl Source {
                 put_together(&folder, &copy)
                     .map_err(|error| OpenError::system(data, &copy, error))?
                     .map_err(|error| OpenError::database(data, &error))?;
-                let copied = open(&copy).map_err(|error| OpenError::database(data, &error))?;
+                let copied = look(&copy).map_err(|error| OpenError::database(data, &error))?;
                 (copied, false)
             }
         };
-        let format = recovery::format_in(&db);
+        let format = format::number(&db);
         match format.map_err(|error| OpenError::database(data, &error))? {
             // One that cannot be read is told with its row.
             None | Some(FORMAT) => Ok(Some(Self { db, is_as_it_was })),
@@ -91,9 +90,6 @@ impl Source {
 
 /// All rows of a table of a database.
 pub(super) fn walk<'a>(db: &'a DB, table: Table, findings: &mut Findings<'_>) -> Walk<'a> {
-    let mut options = ReadOptions::default();
-    options.fill_cache(false);
-    options.set_verify_checksums(true);
     let rows = db.cf_handle(table.name());
     if rows.is_none() {
         let what = "the table is missing".to_owned();
@@ -102,16 +98,9 @@ pub(super) fn walk<'a>(db: &'a DB, table: Table, findings: &mut Findings<'_>) ->
     }
     Walk {
         table,
-        rows: rows.map(|rows| db.raw_iterator_cf_opt(rows, options)),
+        rows: rows.map(|rows| db.raw_iterator_cf_opt(rows, passing())),
         last: None,
     }
-}
-
-fn open(folder: &Path) -> Result<DB, rocksdb::Error> {
-    // All tables are opened, so one whose end is damaged is found now.
-    let options = looking();
-    let tables = DB::list_cf(&options, folder)?;
-    DB::open_cf_for_read_only(&options, folder, tables, false)
 }
 
 /// Puts a database together from the files of another. Tables are linked: nobody changes those.

@@ -9,7 +9,7 @@ use crate::apply::{Applier, Rows};
 use crate::database;
 use crate::error::OpenError;
 use crate::key;
-use crate::marker::{self, Acknowledged, Found, Marker};
+use crate::marker::{self, Acknowledged, Marker};
 use crate::read::decode;
 use crate::recovery;
 use crate::table::Table;
@@ -142,10 +142,7 @@ impl Target {
 pub(super) fn mark(data: &std::path::Path, found: &Acknowledged) -> Result<(), OpenError> {
     let path = marker::path(data);
     let system = |error| OpenError::system(data, &path, error);
-    let turn = match marker::read(data).map_err(system)? {
-        Found::Told(turn, _) => turn,
-        Found::Nothing | Found::Damaged => 0,
-    };
+    let (turn, _) = marker::read(data).map_err(system)?.into_told();
     let told = Acknowledged {
         // It counts other writes than the old one.
         sequence: 0,
