@@ -53,12 +53,7 @@ impl Addresses {
     /// # Errors
     /// If somebody else may have left it: credentials are sent there.
     pub(crate) fn of_local_host(config: &Config) -> anyhow::Result<Self> {
-        let configured = Self {
-            listen: config.listen,
-            admin_listen: config.admin_listen,
-            tls: config.tls.is_some(),
-            admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
-        };
+        let configured = Self::configured(config);
         let file = file(&config.data_dir);
         let Some(left) = Self::left_in(&config.data_dir).filter(|left| *left != configured) else {
             return Ok(configured);
@@ -76,6 +71,16 @@ impl Addresses {
             );
         }
         Ok(left)
+    }
+
+    /// Where the configuration says that a host listens.
+    pub(crate) fn configured(config: &Config) -> Self {
+        Self {
+            listen: config.listen,
+            admin_listen: config.admin_listen,
+            tls: config.tls.is_some(),
+            admin_tls: config.tls.as_ref().is_some_and(|tls| tls.admin),
+        }
     }
 
     /// What the host left that runs on a data folder now, or was killed there.

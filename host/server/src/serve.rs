@@ -284,12 +284,10 @@ impl Host {
     }
 
     fn addresses(&self) -> Addresses {
-        let tls = self.config.tls.as_ref();
         Addresses {
             listen: self.bound.0.address(),
             admin_listen: self.bound.1.address(),
-            tls: tls.is_some(),
-            admin_tls: tls.is_some_and(|tls| tls.admin),
+            ..Addresses::configured(&self.config)
         }
     }
 

@@ -9,6 +9,7 @@ use taskyard_storage::{Finding, Mending, Report, examine};
 use super::{Exit, Output};
 use crate::config::Config;
 use crate::descriptors;
+use crate::serve::storage_config;
 
 /// What `doctor` takes.
 #[derive(Debug, Args)]
@@ -26,12 +27,7 @@ pub(crate) fn run(args: &DoctorArgs, config: &Config, output: Output) -> anyhow:
     // All files are open at once, so that each is looked at.
     descriptors::raise();
     umask(Mode::RWXG | Mode::RWXO);
-    let storage = taskyard_storage::Config {
-        folder: config.data_dir.clone(),
-        sync: true,
-        max_open_files: None,
-        accept_data_loss: false,
-    };
+    let storage = storage_config(config, None, false);
     let mut printed = Ok(());
     let report = examine(&storage, args.repair, &mut |finding| {
         if printed.is_ok() {
