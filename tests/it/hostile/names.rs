@@ -34,7 +34,8 @@ fn is_busy(outcome: &Result<Value, Error>) -> bool {
 
 #[tokio::test]
 async fn slow_names_of_one_tenant_are_nobody_elses_wait() {
-    let names = Shim::build("slow_names");
+    let names = Shim::build("names");
+    names.tell("127.0.0.1");
     let settings = names
         .settings()
         .set("notify.allow_private", true)
@@ -50,7 +51,7 @@ async fn slow_names_of_one_tenant_are_nobody_elses_wait() {
         .await
         .unwrap();
     let mine = hostile.send(message("Deploy")).await;
-    names.tell("hang");
+    names.tell("hang 127.0.0.1");
     let slow = (0..SLOW).map(|number| format!("http://slow{number}.example/"));
     let slow: Vec<_> = slow.collect();
     let registered = slow
@@ -78,7 +79,7 @@ async fn slow_names_of_one_tenant_are_nobody_elses_wait() {
         log.contains("waits for its name").then_some(())
     })
     .await;
-    names.rest();
+    names.tell("127.0.0.1");
     webhook.end("before").await;
     let figures = host.figures().await;
     for none in ["will-retry", "gave-up"] {

@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 use super::compiling;
-use crate::support::{Host, Settings, eventually, in_time, message, places};
+use crate::support::{Host, Settings, Shim, eventually, in_time, message};
 
 /// What "at once" may take on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -100,14 +99,13 @@ async fn a_host_ends_while_it_compiles_what_it_starts_with() {
 
 #[tokio::test]
 async fn a_host_whose_disk_hangs_ends_in_time_and_at_once_if_it_is_told_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let hangs = folder.path().join("hangs");
-    let settings = with_hanging_disk(folder.path(), &hangs).set("shutdown_grace_seconds", 0);
+    let disk = Shim::build("hang");
+    let settings = disk.settings().set("shutdown_grace_seconds", 0);
     let host = Host::with(&["echo"], settings).await;
     // In order, or not: what matters is when.
     for (is_told_again, codes) in [(true, [130; 2]), (false, [0, 1])] {
         let waiting = host.agent("echo");
-        fs::write(&hangs, "").unwrap();
+        disk.tell("");
         let params = json!({"message": message("lost")});
         let sent = tokio::spawn(async move { waiting.try_call("SendMessage", params).await });
         eventually("the disk being slow", async || {
@@ -125,21 +123,7 @@ async fn a_host_whose_disk_hangs_ends_in_time_and_at_once_if_it_is_told_twice() 
         assert!(ended.code().is_some_and(|code| codes.contains(&code)));
         assert!(told.elapsed() < most, "{:?}", told.elapsed());
         sent.abort();
-        fs::remove_file(&hangs).unwrap();
+        disk.rest();
         host.restart().await;
     }
-}
-
-/// The settings of a host whose disk does not answer while there is a file.
-fn with_hanging_disk(folder: &Path, hangs: &Path) -> Settings {
-    let shim = folder.join("hang.so");
-    let source = places::root().join("tests/it/hostile/hang_shim.c");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&shim, &source])
-        .status();
-    assert!(built.unwrap().success());
-    Settings::default()
-        .variable("LD_PRELOAD", shim.display())
-        .variable("HANG_SHIM", hangs.display())
 }
