@@ -103,3 +103,19 @@ fn keep(name: &str, input: &[u8]) -> anyhow::Result<PathBuf> {
     fs::write(&file, input)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpora_break_nothing() {
+        for (name, target) in TARGETS {
+            let files = read(&folder("corpus", name)).unwrap();
+            assert!(!files.is_empty(), "{name}");
+            for file in files {
+                target(&file);
+            }
+        }
+    }
+}
